@@ -1,0 +1,162 @@
+package fakeswitch
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/beevik/etree"
+)
+
+// profile is a SIP profile that runs: a UDP socket and the settings that it
+// had when it was started or last rescanned.
+type profile struct {
+	owner    *Switch
+	name     string
+	aliases  []string
+	gateways []gateway
+	conn     *net.UDPConn
+	started  time.Time
+	serving  sync.WaitGroup
+
+	mu       sync.Mutex
+	settings map[string]string
+	nonces   map[string]uint64 // nonce to the last nonce count used with it
+}
+
+// gateway is a registration elsewhere, of which there is only the line in
+// "sofia status".
+type gateway struct{ name, to, state string }
+
+// openProfile binds a profile's address; owner.mu is held.
+func openProfile(owner *Switch, d *document, x *etree.Element) (*profile, error) {
+	p := &profile{
+		owner:    owner,
+		name:     x.SelectAttrValue("name", ""),
+		started:  owner.now(),
+		settings: map[string]string{},
+		nonces:   map[string]uint64{},
+	}
+	p.apply(settings(child(x, "settings")))
+	p.aliases = aliasesOf(d, x)
+	p.gateways = gatewaysOf(x)
+	port, err := strconv.ParseUint(p.value("sip-port", "5060"), 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("sip-port: %w", err)
+	}
+	ip := net.ParseIP(p.value("sip-ip", owner.variables["local_ip_v4"]))
+	if ip == nil {
+		return nil, fmt.Errorf("sip-ip %q is no address", p.value("sip-ip", ""))
+	}
+	p.conn, err = net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: int(port)})
+	if err != nil {
+		return nil, err
+	}
+	p.serving.Add(1)
+	go p.serve()
+	return p, nil
+}
+
+func (p *profile) close() {
+	_ = p.conn.Close()
+	p.serving.Wait()
+}
+
+func (p *profile) serve() {
+	defer p.serving.Done()
+	packet := make([]byte, 1<<16)
+	for {
+		n, from, err := p.conn.ReadFromUDPAddrPort(packet)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue
+		}
+		r, err := parseRequest(string(packet[:n]))
+		if err != nil {
+			continue // a parser of SIP drops what it cannot read
+		}
+		for _, response := range p.answer(r, from) {
+			_, _ = p.conn.WriteToUDPAddrPort([]byte(response), from)
+		}
+	}
+}
+
+// apply takes over the settings of the configuration. One that is no longer
+// there keeps its last value, as FreeSWITCH's flags do on a rescan.
+func (p *profile) apply(all []setting) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range all {
+		p.settings[strings.ToLower(s.name)] = s.value
+	}
+}
+
+// value is a setting, or fallback where it is missing or empty.
+func (p *profile) value(name, fallback string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v := p.settings[name]; v != "" {
+		return v
+	}
+	return fallback
+}
+
+func (p *profile) flag(name string) bool { return isTrue(p.value(name, "")) }
+
+// port is the one that is bound.
+func (p *profile) port() string {
+	_, port, _ := net.SplitHostPort(p.conn.LocalAddr().String())
+	return port
+}
+
+func (p *profile) url(port string) string {
+	host, _, _ := net.SplitHostPort(p.conn.LocalAddr().String())
+	return "sip:mod_sofia@" + net.JoinHostPort(host, port)
+}
+
+// aliasesOf are the profile's other names: its <alias> elements, and the
+// domains that it answers for (parse_domain_tag, sofia.c).
+func aliasesOf(d *document, x *etree.Element) []string {
+	var names []string
+	for _, e := range child(x, "aliases").SelectElements("alias") {
+		names = append(names, e.SelectAttrValue("name", ""))
+	}
+	for _, e := range child(x, "domains").SelectElements("domain") {
+		name := e.SelectAttrValue("name", "")
+		switch {
+		case !isTrue(e.SelectAttrValue("alias", "")):
+		case name == "all":
+			names = append(names, d.domains()...)
+		default:
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func gatewaysOf(x *etree.Element) []gateway {
+	var all []gateway
+	for _, e := range child(x, "gateways").SelectElements("gateway") {
+		g := gateway{name: e.SelectAttrValue("name", ""), state: "TRYING"}
+		to := map[string]string{"realm": g.name}
+		for _, s := range settings(e) {
+			to[s.name] = s.value
+		}
+		if v, set := to["register"]; set && !isTrue(v) {
+			g.state = "NOREG"
+		}
+		proxy := to["proxy"]
+		if proxy == "" {
+			proxy = to["realm"]
+		}
+		g.to = "sip:" + to["username"] + "@" + proxy
+		all = append(all, g)
+	}
+	return all
+}

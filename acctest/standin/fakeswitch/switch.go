@@ -1,0 +1,181 @@
+// Package fakeswitch is test code: it stands in for FreeSWITCH on machines
+// that have none, and imitates what FreeSWITCH 1.10.12 does with its
+// configuration, its event socket and the SIP requests of strangers. It
+// carries no calls.
+//
+// What it imitates, with the place in FreeSWITCH's source:
+//
+//   - the preprocessor that makes XML of the configuration, and the expanded
+//     text that it leaves in the log folder (switch_xml.c:1424, 1688);
+//   - the event socket: its defaults (also for an empty password), its access
+//     list, one try of a password a connection, the settings kept until the
+//     module is loaded again (mod_event_socket.c);
+//   - the API commands that a tool for the event socket needs
+//     (mod_commands.c, mod_sofia.c);
+//   - SIP over UDP on every profile: challenge, digest, registration, and the
+//     log lines of those (sofia.c, sofia_reg.c), in the form that
+//     shared/data/freeswitch-1.10.12-attack.log holds;
+//   - the two private keys made at the first start (switch_core_cert.c:250).
+//
+// Where it departs from FreeSWITCH: commands in the configuration ("exec",
+// "exec-set") are not run, and a STUN server always answers with the machine's
+// own address; local_ip_v4 is the first address of an interface where there is
+// no route to the world, and not 127.0.0.1; keys are elliptic; SIP has neither
+// TCP nor TLS nor access lists, and answers go where the request came from.
+//
+// It shares no code with what it tests, so that a fault in a parser cannot
+// hide behind the same fault here.
+package fakeswitch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Options are the folders of an installation, all of which must exist but for
+// the run folder, and how slow it is.
+type Options struct {
+	ConfDir string
+	LogDir  string
+	DBDir   string
+	RunDir  string
+
+	// ReloadDelay passes between the answer to "reload mod_event_socket" and
+	// the unloading, in which the old password still works.
+	ReloadDelay time.Duration
+}
+
+// Files below DBDir that make it misbehave while they exist.
+const (
+	// ModuleInUse makes the unloading of mod_event_socket fail, as an active
+	// outbound "socket" application does.
+	ModuleInUse = "standin-module-in-use"
+	// Hang makes the event socket accept connections and say nothing more.
+	Hang = "standin-hang"
+)
+
+// Switch is a FreeSWITCH that runs.
+type Switch struct {
+	options Options
+	log     *logger
+	started time.Time
+	now     func() time.Time // a test's clock
+	stopped chan struct{}
+	stop    sync.Once
+	jobs    sync.WaitGroup // background API commands
+	closing sync.Once
+	closed  error
+	reload  sync.Mutex // one "reload" at a time (mod_commands.c:2819)
+
+	mu            sync.Mutex // guards what follows
+	variables     map[string]string
+	document      *document
+	module        *eventSocket // nil while unloaded
+	profiles      map[string]*profile
+	registrations map[string]registration
+}
+
+// Start reads the configuration and opens the event socket and the SIP
+// profiles. A profile whose address cannot be had and a key that cannot be
+// written are logged and left out, as FreeSWITCH does; a configuration that
+// cannot be read is an error.
+func Start(o Options) (*Switch, error) {
+	if err := os.MkdirAll(o.RunDir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the run folder: %w", err)
+	}
+	log, err := openLog(filepath.Join(o.LogDir, "freeswitch.log"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Switch{
+		options:       o,
+		log:           log,
+		started:       time.Now(),
+		now:           time.Now,
+		stopped:       make(chan struct{}),
+		variables:     coreVariables(o),
+		profiles:      map[string]*profile{},
+		registrations: map[string]registration{},
+	}
+	if err := s.loadXML(); err != nil {
+		return nil, errors.Join(fmt.Errorf("read the configuration: %w", err), log.close())
+	}
+	if err := makeKeys(filepath.Join(o.ConfDir, "tls")); err != nil {
+		log.line("ERR", "switch_core_cert.c:291", "Certificate generation failed: %v", err)
+	}
+	for _, name := range s.configuration().profileNames() {
+		s.startProfile(name)
+	}
+	s.loadEventSocket()
+	log.line("CONSOLE", "switch_core.c:2504", "FreeSWITCH Started")
+	return s, nil
+}
+
+// Stopped is closed once "fsctl shutdown" or "shutdown" was asked for. Close
+// has then still to be called.
+func (s *Switch) Stopped() <-chan struct{} { return s.stopped }
+
+// Close ends everything and waits for it. A second Close does nothing.
+func (s *Switch) Close() error {
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Switch) close() error {
+	s.shutdown()
+	s.unloadEventSocket() // ends the sessions, which start jobs
+	s.jobs.Wait()
+	s.unloadEventSocket() // a job may have loaded it again
+	s.mu.Lock()
+	profiles := s.profiles
+	s.profiles = map[string]*profile{}
+	s.mu.Unlock()
+	for _, p := range profiles {
+		p.close()
+	}
+	return s.log.close()
+}
+
+func (s *Switch) shutdown() {
+	s.stop.Do(func() { close(s.stopped) })
+}
+
+// loadXML reads the configuration anew and writes its expansion beside the log
+// (switch_xml.c:1707). The one in use stays where the new one does not parse.
+func (s *Switch) loadXML() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := preprocessor{variables: s.variables, log: s.log}
+	if err := p.file(filepath.Join(s.options.ConfDir, "freeswitch.xml"), 0); err != nil {
+		return err
+	}
+	expanded := filepath.Join(s.options.LogDir, "freeswitch.xml.fsxml")
+	if err := os.WriteFile(expanded+".tmp", p.out.Bytes(), 0o660); err != nil {
+		return err
+	}
+	if err := os.Rename(expanded+".tmp", expanded); err != nil {
+		return err
+	}
+	d, err := parseDocument(p.out.Bytes())
+	if err != nil {
+		return err
+	}
+	s.document = d
+	return nil
+}
+
+func (s *Switch) configuration() *document {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.document
+}
+
+// told says whether one of the files that ask for misbehaviour is there.
+func (s *Switch) told(what string) bool {
+	_, err := os.Lstat(filepath.Join(s.options.DBDir, what))
+	return err == nil
+}
