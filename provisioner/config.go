@@ -1,0 +1,120 @@
+//go:generate packer-sdc struct-markdown
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Fail2ban,Recidive,RateLimit
+
+package provisioner
+
+import (
+	"github.com/hashicorp/packer-plugin-sdk/common"
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+)
+
+// Every option has a default that is right: an empty block is a hardened
+// image.
+type Config struct {
+	common.PackerConfig `mapstructure:",squash"`
+
+	// FreeSWITCH's configuration folder on the guest, an absolute path. By
+	// default the first of `/etc/freeswitch`, `/usr/local/freeswitch/conf` and
+	// `/usr/local/freeswitch/etc/freeswitch` that is there.
+	ConfDir string `mapstructure:"conf_dir"`
+	// The systemd unit that runs FreeSWITCH, without `.service`. Defaults to
+	// `freeswitch`.
+	ServiceName string `mapstructure:"service_name"`
+	// Login names that get a `~/.fs_cli_conf` of their own at first boot, so
+	// that `fs_cli` works for them. By default the user who runs the build
+	// through sudo.
+	AdminUsers []string `mapstructure:"admin_users"`
+	// Addresses and CIDRs, IPv4 and IPv6, that may speak SIP with this machine.
+	// Host names are not looked up. By default the whole world may, and the
+	// report warns of it.
+	SIPAllowFrom []string `mapstructure:"sip_allow_from"`
+	// Leave the firewall's policy alone. Bans are enforced all the same.
+	// Defaults to `false`.
+	SkipFirewall bool `mapstructure:"skip_firewall"`
+	// Leave fail2ban alone. Defaults to `false`.
+	SkipFail2ban bool `mapstructure:"skip_fail2ban"`
+	// UDP ports for media, `FIRST:LAST`. Defaults to `16384:32768`, which is
+	// FreeSWITCH's own range; the configuration's range wins where it has one.
+	RTPPortRange string `mapstructure:"rtp_port_range"`
+	// TCP ports of SSH that stay open. By default those that sshd listens on.
+	SSHPorts []int `mapstructure:"ssh_ports"`
+	// Where the report of the run goes on the build host: one JSON object, the
+	// same for auditors and scripts. Missing folders are made. It is written
+	// after a failure too, and it never holds a secret. By default there is
+	// none.
+	Report string `mapstructure:"report"`
+
+	// How often a source may fail before it is banned, and for how long: see
+	// [fail2ban](#fail2ban).
+	Fail2ban Fail2ban `mapstructure:"fail2ban"`
+	// The longer ban of those who come back: see [recidive](#recidive).
+	Recidive Recidive `mapstructure:"recidive"`
+	// The limit per source and SIP method in the kernel: see
+	// [rate_limit](#rate_limit).
+	RateLimit RateLimit `mapstructure:"rate_limit"`
+
+	// The command that runs the uploaded script, as in the `shell`
+	// provisioner: `{{ .Path }}` is the script, `{{ .Vars }}` the variables
+	// `PACKER_BUILD_NAME` and `PACKER_BUILDER_TYPE` as assignments, and the
+	// build's generated data is there as well. The script must run as root. It
+	// sets `environment_vars` itself, so sudo cannot drop them.
+	//
+	// Defaults to `chmod +x {{.Path}}; {{.Vars}} {{.Path}}` for root, and to
+	// `chmod +x {{.Path}}; {{.Vars}} sudo -n {{.Path}}` for any other user.
+	// Where sudo asks for a password:
+	// `echo '${var.password}' | {{.Vars}} sudo -S -p '' {{.Path}}`.
+	ExecuteCommand string `mapstructure:"execute_command"`
+	// An existing folder on the guest in which a folder of its own is made for
+	// what is uploaded. Programs must be allowed to run in it. By default the
+	// first of `/tmp`, `/var/tmp` and the home folder that allows it.
+	RemoteFolder string `mapstructure:"remote_folder"`
+	// Leave what was uploaded on the guest, to look at it. Defaults to `false`:
+	// it is removed, after a failure too.
+	SkipCleanUp bool `mapstructure:"skip_clean_up"`
+	// Variables for the helper's environment, each `NAME=VALUE`, such as
+	// `https_proxy=http://proxy.example:3128` where packages are fetched
+	// through a proxy. They travel in the uploaded script, which only the
+	// build's user can read, never on a command line or in a log.
+	EnvironmentVars []string `mapstructure:"environment_vars"`
+
+	ctx interpolate.Context
+}
+
+// The jail over FreeSWITCH's log.
+type Fail2ban struct {
+	// Failures within `find_time` after which a source is banned, from 1.
+	// Defaults to `20`.
+	MaxRetry *int `mapstructure:"max_retry"`
+	// The window in which failures are counted, in seconds, from 1. Defaults to
+	// `300`.
+	FindTime *int `mapstructure:"find_time"`
+	// How long a ban lasts, in seconds, from 1. Defaults to `86400`, a day.
+	BanTime *int `mapstructure:"ban_time"`
+	// What bans: `nftables` or `iptables-allports`. Defaults to `nftables`.
+	BanAction string `mapstructure:"ban_action"`
+	// Addresses and CIDRs that are never banned. By default none but the
+	// machine itself.
+	IgnoreIP []string `mapstructure:"ignore_ip"`
+}
+
+// The jail over fail2ban's own log: whoever is banned again and again.
+type Recidive struct {
+	// Bans within `find_time` after which the longer ban follows, from 1.
+	// Defaults to `3`.
+	MaxRetry *int `mapstructure:"max_retry"`
+	// The window in which bans are counted, in seconds, from 1. Defaults to
+	// `604800`, a week: it must hold `max_retry` bans of `fail2ban.ban_time`,
+	// or the jail never fires.
+	FindTime *int `mapstructure:"find_time"`
+	// How long the longer ban lasts, in seconds, from 1. Defaults to `604800`,
+	// a week.
+	BanTime *int `mapstructure:"ban_time"`
+}
+
+// The limit on SIP requests per source and method, in the kernel. Trusted
+// sources are exempt.
+type RateLimit struct {
+	// Whether there is a limit. Defaults to `true`.
+	Enabled config.Trilean `mapstructure:"enabled"`
+}

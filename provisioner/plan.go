@@ -1,0 +1,83 @@
+package provisioner
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
+)
+
+// unknown is what Packer hands to the first of its two Prepare calls for a
+// string whose value comes later, alone or inside a longer string
+// (hcl2template/types.packer_config.go and shim/values.go of Packer 1.15.0).
+// An unknown list comes as an empty one. An unknown number comes as 0 and
+// cannot be told from one that was written.
+const unknown = "<unknown>"
+
+func isUnknown(s string) bool { return strings.Contains(s, unknown) }
+
+// plan is the block as a plan: what it does not say keeps plan.Default's value.
+func (c *Config) plan() *plan.Plan {
+	p := plan.Default()
+	p.SkipFirewall = c.SkipFirewall
+	p.SkipFail2ban = c.SkipFail2ban
+	text(&p.ConfDir, c.ConfDir)
+	text(&p.ServiceName, c.ServiceName)
+	text(&p.RTPPortRange, c.RTPPortRange)
+	list(&p.AdminUsers, c.AdminUsers)
+	list(&p.SIPAllowFrom, c.SIPAllowFrom)
+	list(&p.SSHPorts, c.SSHPorts)
+
+	number(&p.Fail2ban.MaxRetry, c.Fail2ban.MaxRetry)
+	number(&p.Fail2ban.FindTime, c.Fail2ban.FindTime)
+	number(&p.Fail2ban.BanTime, c.Fail2ban.BanTime)
+	text(&p.Fail2ban.BanAction, c.Fail2ban.BanAction)
+	list(&p.Fail2ban.IgnoreIP, c.Fail2ban.IgnoreIP)
+
+	number(&p.Recidive.MaxRetry, c.Recidive.MaxRetry)
+	number(&p.Recidive.FindTime, c.Recidive.FindTime)
+	number(&p.Recidive.BanTime, c.Recidive.BanTime)
+
+	if b := c.RateLimit.Enabled.ToBoolPointer(); b != nil {
+		p.RateLimit.Enabled = *b
+	}
+	return p
+}
+
+// known is the configuration without the values that come later, for the
+// checks of the first pass.
+func (c *Config) known() *Config {
+	k := *c
+	for _, s := range []*string{
+		&k.ConfDir, &k.ServiceName, &k.RTPPortRange, &k.Report,
+		&k.Fail2ban.BanAction, &k.ExecuteCommand, &k.RemoteFolder,
+	} {
+		if isUnknown(*s) {
+			*s = ""
+		}
+	}
+	for _, l := range []*[]string{
+		&k.AdminUsers, &k.SIPAllowFrom, &k.Fail2ban.IgnoreIP, &k.EnvironmentVars,
+	} {
+		*l = slices.DeleteFunc(slices.Clone(*l), isUnknown)
+	}
+	return &k
+}
+
+func text(to *string, from string) {
+	if from != "" {
+		*to = from
+	}
+}
+
+func number(to *int, from *int) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func list[T any](to *[]T, from []T) {
+	if len(from) > 0 {
+		*to = from
+	}
+}
