@@ -1,0 +1,114 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var (
+	// systemd.unit(5): the characters of a unit name without the suffix; a
+	// template's instance follows an "@".
+	unitName = regexp.MustCompile(`^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,199}$`)
+	// The path goes into a unit file, where blanks, quotes and % have meanings.
+	plainPath = regexp.MustCompile(`^[A-Za-z0-9/_.@+-]+$`)
+	// useradd(8) on Debian, and what cloud images use.
+	userName = regexp.MustCompile(`^[a-z_][a-z0-9_.-]{0,31}$`)
+)
+
+// Validate tells every fault of the plan at once, each naming its option and
+// what it takes. Nil means that the plan can be carried out.
+func (p *Plan) Validate() error {
+	var f faults
+	f.confDir(p.ConfDir)
+	if !unitName.MatchString(p.ServiceName) || strings.HasSuffix(p.ServiceName, ".service") {
+		f.add("service_name: %q is not a systemd unit name; give it without .service, as in \"freeswitch\"", p.ServiceName)
+	}
+	for _, u := range p.AdminUsers {
+		if !userName.MatchString(u) {
+			f.add("admin_users: %q is not a login name; give names as they stand in /etc/passwd", u)
+		}
+	}
+	f.addresses("sip_allow_from", p.SIPAllowFrom)
+	f.addresses("fail2ban.ignore_ip", p.Fail2ban.IgnoreIP)
+	f.portRange(p.RTPPortRange)
+	for _, n := range p.SSHPorts {
+		if n < 1 || n > 65535 {
+			f.add("ssh_ports: %d is not a TCP port (1 to 65535)", n)
+		}
+	}
+	f.atLeastOne("fail2ban.max_retry", p.Fail2ban.MaxRetry)
+	f.atLeastOne("fail2ban.find_time", p.Fail2ban.FindTime)
+	f.atLeastOne("fail2ban.ban_time", p.Fail2ban.BanTime)
+	if a := p.Fail2ban.BanAction; a != "nftables" && a != "iptables-allports" {
+		f.add("fail2ban.ban_action: %q is not known; use \"nftables\" or \"iptables-allports\"", a)
+	}
+	f.atLeastOne("recidive.max_retry", p.Recidive.MaxRetry)
+	f.atLeastOne("recidive.find_time", p.Recidive.FindTime)
+	f.atLeastOne("recidive.ban_time", p.Recidive.BanTime)
+	return errors.Join(f...)
+}
+
+// ParseAddress reads an address or CIDR of either family. A bare address is
+// the network of that one host. An IPv4 address in IPv6's clothes is refused:
+// it would never match what it means.
+func ParseAddress(s string) (netip.Prefix, error) {
+	if strings.Contains(s, "/") {
+		p, err := netip.ParsePrefix(s)
+		if err != nil || p.Addr().Is4In6() {
+			return netip.Prefix{}, fmt.Errorf("%q is not a CIDR, as in 203.0.113.0/24 or 2001:db8::/32", s)
+		}
+		if p != p.Masked() {
+			return netip.Prefix{}, fmt.Errorf("%q has bits set behind its mask; did you mean %s?", s, p.Masked())
+		}
+		return p, nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" || a.Is4In6() {
+		return netip.Prefix{}, fmt.Errorf("%q is not an IPv4 or IPv6 address or CIDR; host names are not looked up", s)
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
+}
+
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+func (f *faults) confDir(dir string) {
+	switch {
+	case dir == "":
+	case !path.IsAbs(dir):
+		f.add("conf_dir: %q is not an absolute path, as in \"/etc/freeswitch\"", dir)
+	case path.Clean(dir) == "/":
+		f.add("conf_dir: %q cannot be FreeSWITCH's configuration folder", dir)
+	case !plainPath.MatchString(dir):
+		f.add("conf_dir: %q holds a character other than letters, digits and /_.@+-; link to the folder under a plain name", dir)
+	}
+}
+
+func (f *faults) addresses(option string, list []string) {
+	for _, s := range list {
+		if _, err := ParseAddress(s); err != nil {
+			f.add("%s: %w", option, err)
+		}
+	}
+}
+
+func (f *faults) portRange(s string) {
+	first, last, ok := strings.Cut(s, ":")
+	a, errA := strconv.ParseUint(first, 10, 16)
+	b, errB := strconv.ParseUint(last, 10, 16)
+	if !ok || errA != nil || errB != nil || a == 0 || a > b {
+		f.add("rtp_port_range: %q is not a range of UDP ports, as in \"16384:32768\"", s)
+	}
+}
+
+func (f *faults) atLeastOne(option string, n int) {
+	if n < 1 {
+		f.add("%s: %d is too small; it takes a whole number from 1", option, n)
+	}
+}
