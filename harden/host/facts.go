@@ -1,0 +1,89 @@
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Live tells whether systemd runs this machine and may be asked to do things.
+// If not, why says so in words for a report.
+func (h *Host) Live() (live bool, why string) {
+	switch {
+	case h.Rooted():
+		return false, "nothing runs below --root"
+	case inChroot():
+		return false, "this is a chroot: what runs belongs to another machine"
+	case !h.Exists("/run/systemd/system"): // sd_booted(3)
+		return false, "systemd does not run here"
+	default:
+		return true, ""
+	}
+}
+
+// inChroot compares our root with init's. Who may not look at init's root is
+// no root user, and so is refused for that elsewhere.
+func inChroot() bool {
+	ours, err1 := os.Stat("/")
+	inits, err2 := os.Stat("/proc/1/root/.")
+	return err1 == nil && err2 == nil && !os.SameFile(ours, inits)
+}
+
+// Container tells whether the machine is a container: its DMI data is then the
+// host's. /run/systemd/container is systemd's own record (systemd(1), "Container Interface").
+func (h *Host) Container() bool {
+	return h.Exists("/run/systemd/container") || h.Exists("/run/.containerenv") || h.Exists("/.dockerenv")
+}
+
+// clockTick is the kernel's USER_HZ, 100 on every Linux of amd64 and arm64.
+const clockTick = 100
+
+// BootTime is when this machine's init started: the start of the container in a
+// container, of the kernel's user space elsewhere. Zero when /proc does not say.
+func (h *Host) BootTime() time.Time {
+	stat, err := h.ReadFile("/proc/stat")
+	if err != nil {
+		return time.Time{}
+	}
+	_, rest, ok := strings.Cut("\n"+string(stat), "\nbtime ")
+	if !ok {
+		return time.Time{}
+	}
+	first, _, _ := strings.Cut(rest, "\n")
+	btime, err := strconv.ParseInt(strings.TrimSpace(first), 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	ticks, err := h.initStart()
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(btime+ticks/clockTick, 0)
+}
+
+// initStart is field 22 of /proc/1/stat, in clock ticks since the kernel's start (proc(5)).
+func (h *Host) initStart() (int64, error) {
+	b, err := h.ReadFile("/proc/1/stat")
+	if err != nil {
+		return 0, err
+	}
+	// The command in field 2 may hold anything; the last ")" ends it.
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 20 {
+		return 0, fmt.Errorf("/proc/1/stat has %d fields after the command", len(fields))
+	}
+	return strconv.ParseInt(fields[19], 10, 64)
+}
+
+// Inode is when the file's inode last changed. Copies and snapshots of a file
+// system keep a modification time; they cannot forge this one to be later.
+func (h *Host) Inode(path string) (changed time.Time, err error) {
+	info, err := h.Stat(path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return changeTime(info), nil
+}
