@@ -122,7 +122,7 @@ func TestDial(t *testing.T) {
 				t.Errorf("got %v, want %v", err, tt.is)
 			}
 			for _, sentinel := range []error{esl.ErrRefused, esl.ErrRejected, esl.ErrDropped, context.DeadlineExceeded} {
-				if sentinel != tt.is && errors.Is(err, sentinel) {
+				if !errors.Is(tt.is, sentinel) && errors.Is(err, sentinel) {
 					t.Errorf("%v passes for %v", err, sentinel)
 				}
 			}

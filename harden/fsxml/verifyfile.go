@@ -88,10 +88,10 @@ func verifyTokens(before, after *preprocessor, patches []patch) error {
 	for {
 		o := old.next()
 		var wanted []xml.Token
-		if o.err == nil || o.err == io.EOF {
+		if o.err == nil || errors.Is(o.err, io.EOF) {
 			wanted, patches = take(patches, o)
 		}
-		if o.err != nil && o.err != io.EOF {
+		if o.err != nil && !errors.Is(o.err, io.EOF) {
 			return nil
 		}
 		if o.err == nil {
@@ -103,8 +103,8 @@ func verifyTokens(before, after *preprocessor, patches []patch) error {
 				return fmt.Errorf("line %d: the XML would read otherwise than asked", after.files[0].line(n.start))
 			}
 		}
-		if o.err == io.EOF {
-			if n := now.next(); n.err != io.EOF {
+		if errors.Is(o.err, io.EOF) {
+			if n := now.next(); !errors.Is(n.err, io.EOF) {
 				return fmt.Errorf("line %d: the XML would go on otherwise than asked", after.files[0].line(n.start))
 			}
 			return nil
@@ -119,7 +119,7 @@ func take(patches []patch, o *fileToken) ([]xml.Token, []patch) {
 	for len(patches) > 0 {
 		p := patches[0]
 		switch {
-		case p.insertion != nil && (o.err == io.EOF || p.start <= o.start):
+		case p.insertion != nil && (errors.Is(o.err, io.EOF) || p.start <= o.start):
 			for _, it := range p.insertion.items {
 				if !it.directive() {
 					start := xml.StartElement{Name: xml.Name{Local: "param"}, Attr: []xml.Attr{

@@ -152,6 +152,8 @@ func TestParseAddress(t *testing.T) {
 		" 10.0.0.1":            "is not an IPv4 or IPv6",
 		"10.0.0.1,10.0.0.2":    "is not an IPv4 or IPv6",
 		"10.0.0.1 # the bench": "is not an IPv4 or IPv6",
+		"::ffff:10.0.0.1":      "is not an IPv4 or IPv6", // would match neither family
+		"::ffff:10.0.0.0/104":  "is not a CIDR",
 	}
 	for in, want := range refused {
 		if got, err := plan.ParseAddress(in); err == nil || !strings.Contains(err.Error(), want) {

@@ -60,6 +60,7 @@ func (v Value) Reveal() string {
 func (v Value) Empty() bool { return v.Reveal() == "" }
 
 func (Value) String() string   { return "********" }
+// GoString is String for %#v.
 func (Value) GoString() string { return "********" }
 
 // MarshalJSON refuses: a secret goes to disk only where state says so, in full

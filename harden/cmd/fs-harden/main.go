@@ -1,0 +1,78 @@
+// Command fs-harden hardens the FreeSWITCH of the machine it runs on: `apply`
+// while its image is baked, `firstboot` on each instance before FreeSWITCH may
+// start. See docs/fs-harden.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden"
+)
+
+// version is set when the release is built.
+var version = "dev"
+
+// Exit statuses, part of the contract with scripts and with Packer's side.
+const (
+	exitOK     = 0
+	exitFailed = 1 // and what was changed is undone
+	exitUsage  = 2 // wrong usage or plan, nothing touched
+	exitCheck  = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	// Who reads our output may go away, as Packer does when it is cancelled. That
+	// must not end us between two writes.
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program, for tests to call.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	// Secrets pass through files made here; none is to be readable even for
+	// the moment between its making and its chmod.
+	syscall.Umask(0o077)
+	inv, err := parse(args, stderr)
+	if err != nil {
+		fmt.Fprintf(stderr, "fs-harden: %v\n", err)
+		return exitUsage
+	}
+	if inv == nil { // help was asked for and given
+		return exitOK
+	}
+	ctx, cancel := context.WithTimeout(ctx, inv.command.deadline)
+	defer cancel()
+	err = inv.command.run(ctx, inv, stdout)
+	if err != nil {
+		fmt.Fprintf(stderr, "fs-harden %s: %v\n", inv.command.name, err)
+	}
+	return status(err)
+}
+
+func status(err error) int {
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, harden.ErrCheck):
+		return exitCheck
+	default:
+		return exitFailed
+	}
+}
+
+// usageError is a fault of the person's words or plan: nothing was touched.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"fs-harden": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs the program as a person would. $VANILLA is a copy of a
+// vanilla configuration, to be put where a script wants it.
+func TestScripts(t *testing.T) {
+	vanilla, err := filepath.Abs("../../../../shared/data/vanilla-conf-1.10.12")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			if err := os.CopyFS(filepath.Join(env.WorkDir, "tree/etc/freeswitch"), os.DirFS(vanilla)); err != nil {
+				return err
+			}
+			return filepath.WalkDir(filepath.Join(env.WorkDir, "tree"), func(p string, d os.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				mode := os.FileMode(0o644)
+				if d.IsDir() {
+					mode = 0o755
+				}
+				return os.Chmod(p, mode)
+			})
+		},
+	})
+}

@@ -1,0 +1,215 @@
+package harden
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+)
+
+// journalDir exists while a run is under way, or was killed.
+const journalDir = state.Dir + "/journal"
+
+// originalsPath holds, of every path that was ever changed, what stood there
+// before the first change: what rollback needs, and no secret made here.
+const originalsPath = state.Dir + "/originals.json"
+
+// entry is one path, before and after.
+type entry struct {
+	Path   string    `json:"path"`
+	Before host.Node `json:"before"`
+	// Sum is the SHA-256 of the content written, so that rollback notices what
+	// a person has changed since.
+	Sum   string    `json:"sum"`
+	After host.Node `json:"-"`
+	mask  map[string]string
+}
+
+// journal keeps what a run replaces, durable before it is replaced.
+type journal struct {
+	host    *host.Host
+	made    []entry
+	entries []entry // in the order of writing
+	files   int
+}
+
+// newJournal begins one. made are the folders that were made for the records:
+// rollback is to know of them.
+func newJournal(h *host.Host, made []string) *journal {
+	j := &journal{host: h}
+	for _, dir := range made {
+		j.made = append(j.made, entry{Path: dir, Before: host.Node{Kind: host.Absent}, After: host.Node{Kind: host.Folder}})
+	}
+	return j
+}
+
+// record writes down what a step is about to replace.
+func (j *journal) record(step string, entries []entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	for i := range entries {
+		entries[i].Sum = sum(entries[i].After)
+	}
+	if j.files == 0 {
+		if err := j.host.Put(journalDir, host.Node{Kind: host.Folder, Mode: 0o700}); err != nil {
+			return err
+		}
+	}
+	name := fmt.Sprintf("%s/%03d-%s.json", journalDir, j.files, step)
+	if err := j.host.Put(name, encoded(entries)); err != nil {
+		return err
+	}
+	j.files++
+	j.entries = append(j.entries, entries...)
+	return nil
+}
+
+// undo puts back everything recorded, last change first, and forgets it.
+func (j *journal) undo() error {
+	for _, en := range slices.Backward(j.entries) {
+		if err := j.host.Put(en.Path, en.Before); err != nil {
+			return err
+		}
+	}
+	return j.remove()
+}
+
+// close makes the run final: its originals are added to those of earlier runs,
+// and the journal is removed.
+func (j *journal) close() error {
+	if len(j.entries) == 0 {
+		return nil
+	}
+	originals, err := readOriginals(j.host)
+	if err != nil {
+		return err
+	}
+	if err := j.host.Put(originalsPath, encoded(merge(merge(originals, j.made), j.entries))); err != nil {
+		return err
+	}
+	return j.remove()
+}
+
+// merge keeps the first original of every path and the last sum. The secrets of
+// an earlier boot or rotation stand in later originals only, and so are dropped.
+func merge(originals, later []entry) []entry {
+	at := map[string]int{}
+	for i, en := range originals {
+		at[en.Path] = i
+	}
+	for _, en := range later {
+		if i, ok := at[en.Path]; ok {
+			originals[i].Sum = en.Sum
+			continue
+		}
+		at[en.Path] = len(originals)
+		originals = append(originals, en)
+	}
+	return originals
+}
+
+// finishedDir is a journal that is no longer wanted. Renaming to it is the one
+// instant at which a run becomes final: half a journal must never be undone.
+const finishedDir = state.Dir + "/journal.finished"
+
+func (j *journal) remove() error {
+	if j.files == 0 && !j.host.Exists(journalDir) {
+		return nil
+	}
+	if err := j.host.Rename(journalDir, finishedDir); err != nil {
+		return err
+	}
+	return sweepFinished(j.host)
+}
+
+func sweepFinished(h *host.Host) error {
+	names, err := h.ReadDir(finishedDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := h.Put(filepath.Join(finishedDir, name), host.Node{Kind: host.Absent}); err != nil {
+			return err
+		}
+	}
+	return h.Put(finishedDir, host.Node{Kind: host.Absent})
+}
+
+// recoverJournal puts back what a killed run had changed, and removes what it
+// left half written.
+func recoverJournal(h *host.Host) (recovered bool, err error) {
+	if err := errors.Join(h.Sweep(state.Dir), sweepFinished(h)); err != nil {
+		return false, err
+	}
+	names, err := h.ReadDir(journalDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the journal of a run that was killed: %w", err)
+	}
+	j := newJournal(h, nil)
+	for _, name := range names {
+		if filepath.Ext(name) != ".json" || name[0] == '.' {
+			continue
+		}
+		entries, err := readEntries(h, filepath.Join(journalDir, name))
+		if err != nil {
+			return false, err
+		}
+		j.entries = append(j.entries, entries...)
+	}
+	for _, en := range j.entries {
+		if err := h.Sweep(filepath.Dir(en.Path)); err != nil {
+			return false, err
+		}
+	}
+	return true, j.undo()
+}
+
+func readOriginals(h *host.Host) ([]entry, error) {
+	entries, err := readEntries(h, originalsPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return entries, err
+}
+
+func readEntries(h *host.Host, path string) ([]entry, error) {
+	b, err := h.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	var entries []entry
+	if err := json.Unmarshal(b, &entries); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w; put the configuration back from the backup in /root and remove %s", path, err, state.Dir)
+	}
+	return entries, nil
+}
+
+func encoded(entries []entry) host.Node {
+	b, err := json.Marshal(entries)
+	if err != nil {
+		panic(err) // nodes hold bytes, strings, numbers and times
+	}
+	return host.NewFile(b, 0o600)
+}
+
+func sum(n host.Node) string {
+	if n.Kind != host.File {
+		return ""
+	}
+	s := sha256.Sum256(n.Data)
+	return hex.EncodeToString(s[:])
+}

@@ -1,0 +1,220 @@
+package harden
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+)
+
+// Runner runs the phases on one machine.
+type Runner struct {
+	Host *host.Host
+	Out  Sink
+	// Steps is what happens, in order; harden.Steps() outside tests.
+	Steps []Step
+
+	program string                  // see Machine; this process's own where it is empty
+	fault   func(step string) error // see engine
+}
+
+// ErrCheck marks an error as a failed check's: everything was carried out, and
+// the machine is not what it should be.
+var ErrCheck = errCheck
+
+// Apply is the bake phase. With a diff to write to, nothing is touched and the
+// difference that a run would make is written there instead.
+func (r *Runner) Apply(ctx context.Context, p *plan.Plan, diff io.Writer) (*report.Report, error) {
+	s := r.start(report.Bake, p)
+	s.m.Secrets = secret.NewPair()
+	s.report.DryRun = diff != nil
+	err := func() error {
+		if diff != nil {
+			plans, err := s.engine.propose(ctx, s.m, r.Steps)
+			if err != nil {
+				return err
+			}
+			s.report.Steps = outline(plans)
+			return writeDiff(diff, plans)
+		}
+		return s.locked(ctx, func() error {
+			return first(
+				func() error { return s.run(ctx, r.Steps) },
+				s.keep,
+			)
+		})
+	}()
+	return s.finish(err)
+}
+
+// first does one thing after the other until one fails.
+func first(todo ...func() error) error {
+	for _, do := range todo {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// session is one run from its start to its report.
+type session struct {
+	*Runner
+	engine engine
+	m      *Machine
+	report *report.Report
+}
+
+func (r *Runner) start(phase report.Phase, p *plan.Plan) *session {
+	live, why := r.Host.Live()
+	s := &session{
+		Runner: r,
+		engine: engine{host: r.Host, out: r.Out, fault: r.fault},
+		report: &report.Report{Version: report.Version, Phase: phase, Steps: []report.Step{}},
+	}
+	s.m = &Machine{
+		View: host.NewView(r.Host), Plan: p, Phase: phase, Started: time.Now(), Live: live, WhyNot: why,
+		program: cmp.Or(r.program, "/proc/self/exe"),
+		warn:    func(text string) { s.report.Warnings = append(s.report.Warnings, text) },
+	}
+	return s
+}
+
+// run proposes and carries out.
+func (s *session) run(ctx context.Context, steps []Step) error {
+	plans, err := s.engine.propose(ctx, s.m, steps)
+	if err != nil {
+		var failed *stepError
+		if errors.As(err, &failed) {
+			s.report.Steps = append(s.report.Steps, failed.step)
+		}
+		return err
+	}
+	s.report.Steps, err = s.engine.carryOut(ctx, s.m, plans)
+	return err
+}
+
+// keep leaves the report of a run that changed something on the machine, for
+// who must show what was done to it.
+func (s *session) keep() error {
+	changed := false
+	for _, st := range s.report.Steps {
+		changed = changed || len(st.Changes) > 0
+	}
+	if !changed {
+		return nil
+	}
+	_, _ = s.finish(nil)
+	b, err := json.MarshalIndent(s.report, "", "  ")
+	if err != nil {
+		return err
+	}
+	return s.Host.Put(reportPath(s.report.Phase), host.NewFile(append(b, '\n'), 0o600))
+}
+
+func reportPath(p report.Phase) string { return state.Dir + "/report-" + string(p) + ".json" }
+
+// lockWait is how long a second fs-harden waits for the first: a bake's
+// configuration part takes well under a second, a live reload up to a minute.
+const lockWait = 90 * time.Second
+
+// locked runs work while no other fs-harden does, on a machine where what a
+// killed run left is put back first.
+func (s *session) locked(ctx context.Context, work func() error) error {
+	made, err := s.makeStateDir()
+	if err != nil {
+		return err
+	}
+	s.engine.made = made
+	wait, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	unlock, err := s.Host.Lock(wait, state.Dir)
+	if err != nil {
+		return err
+	}
+	// A run that fails leaves nothing behind, not even these folders; one that
+	// holds a record stays.
+	defer func() {
+		_ = removeFolders(s.Host, made)
+		unlock()
+	}()
+	recovered, err := recoverJournal(s.Host)
+	if err != nil {
+		return fmt.Errorf("putting back what a killed run had changed: %w", err)
+	}
+	if recovered {
+		s.m.Warn("an earlier run was killed half way; what it had changed was put back first")
+	}
+	return work()
+}
+
+// makeStateDir makes the folder of the records where it lacks, and tells which
+// folders it had to make, outermost first.
+func (s *session) makeStateDir() (made []string, err error) {
+	n, err := s.Host.Lookup(state.Dir)
+	if err != nil || n.Kind != host.Absent {
+		return nil, err
+	}
+	parents, err := s.Host.Parents(state.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range parents {
+		if err := s.Host.Put(dir, host.Node{Kind: host.Folder, Mode: 0o755}); err != nil {
+			return made, err
+		}
+		made = append(made, dir)
+	}
+	return append(made, state.Dir), s.Host.Put(state.Dir, host.Node{Kind: host.Folder, Mode: 0o700})
+}
+
+// removeFolders removes those of the folders that are empty, innermost first.
+func removeFolders(h *host.Host, dirs []string) error {
+	for _, dir := range slices.Backward(dirs) {
+		if err := h.Put(dir, host.Node{Kind: host.Absent}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish closes the report.
+func (s *session) finish(err error) (*report.Report, error) {
+	s.report.Result = report.OK
+	if err != nil {
+		s.report.Result = report.Failed
+	}
+	if s.m.Instance.Known() {
+		s.report.InstanceID = s.m.Instance.String()
+	}
+	s.report.DurationMS = time.Since(s.m.Started).Milliseconds()
+	return s.report, err
+}
+
+func outline(plans []planned) []report.Step {
+	steps := make([]report.Step, len(plans))
+	for i, p := range plans {
+		steps[i] = report.Step{Name: p.step.Name, Status: p.status, Reason: p.reason, Changes: p.shown}
+	}
+	return steps
+}
+
+// BuildUser is who runs the build through sudo: the admin user where the plan
+// names none. Below --root it is a user of another machine, and nobody.
+func BuildUser(h *host.Host) []string {
+	if u := os.Getenv("SUDO_USER"); u != "" && u != "root" && !h.Rooted() {
+		return []string{u}
+	}
+	return []string{}
+}

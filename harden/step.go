@@ -1,0 +1,149 @@
+// Package harden is the engine and the steps: what happens to a machine, in
+// which order (steps.go), and how it is written, checked and undone (engine.go).
+package harden
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/identity"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
+)
+
+// Step looks at a machine and proposes what to change; the engine does it.
+type Step struct {
+	Name string
+	// In lists the phases in which the step proposes.
+	In []report.Phase
+	// OnlyWithOthers steps speak after all others, and only if one of those
+	// changes something: a backup of an unchanged machine is noise.
+	OnlyWithOthers bool
+	// Propose changes nothing. It reads through m, which shows the machine with
+	// what earlier steps proposed.
+	Propose func(ctx context.Context, m *Machine) (Proposal, error)
+	// Check puts the step's promise to the test on the machine as it is now. It
+	// runs after the step has been carried out, and in verify. It may be nil.
+	Check func(ctx context.Context, m *Machine) []report.Check
+}
+
+// Proposal is what a step wants done. The zero value wants nothing.
+type Proposal struct {
+	Changes []Change
+	Actions []Action
+	// Status is Skipped or Deferred where the step, or a part of it, cannot be
+	// done here. Reason says why, for people.
+	Status report.Status
+	Reason string
+
+	// config is FreeSWITCH's configuration as these changes leave it, where the
+	// step knows: reading it anew is most of the time that a run takes.
+	config *fsxml.Config
+}
+
+// Change is one path as it is to be.
+type Change struct {
+	Path string
+	Node host.Node
+	// Summary says it in a few words, without a secret.
+	Summary string
+	// Original marks a file that somebody else wrote: the bake keeps FILE.bak.
+	Original bool
+	// Mask says how a diff shows values that it must not: old secrets and new.
+	Mask map[string]string
+}
+
+// Action is work on the running system that follows a step's changes.
+type Action struct {
+	Name string
+	Do   func(ctx context.Context) error
+	// Undo runs after every file is back, when a later step has failed.
+	Undo func(ctx context.Context) error
+}
+
+// Machine is what a step sees.
+type Machine struct {
+	*host.View
+	Plan     *plan.Plan
+	Phase    report.Phase
+	Instance identity.ID
+	Secrets  secret.Pair
+	Started  time.Time
+	// ConfDir is FreeSWITCH's configuration folder, found by preflight.
+	ConfDir string
+	// Live tells whether the system runs and may be asked to do things; if not,
+	// WhyNot says so in words for a report.
+	Live   bool
+	WhyNot string
+
+	program string // the file of this very program, on the machine that runs us
+	warn    func(string)
+	config  struct {
+		loaded *fsxml.Config
+		gen    int
+	}
+}
+
+// Config is FreeSWITCH's configuration with what was proposed so far.
+func (m *Machine) Config() (*fsxml.Config, error) {
+	if m.config.loaded != nil && m.config.gen == m.Generation() {
+		return m.config.loaded, nil
+	}
+	c, err := fsxml.Load(m.View, m.ConfDir)
+	if err != nil {
+		return nil, err
+	}
+	m.config.loaded, m.config.gen = c, m.Generation()
+	return c, nil
+}
+
+// Warn puts a sentence into the report that is not a failure.
+func (m *Machine) Warn(format string, args ...any) { m.warn(fmt.Sprintf(format, args...)) }
+
+// keepConfig spares the next step the reading of what this one has proven.
+func (m *Machine) keepConfig(c *fsxml.Config) {
+	if c != nil {
+		m.config.loaded, m.config.gen = c, m.Generation()
+	}
+}
+
+// asItIs is the same machine with nothing staged: what a check reads.
+func (m *Machine) asItIs() *Machine {
+	now := *m
+	now.View = host.NewView(m.Host)
+	now.config.loaded = nil
+	return &now
+}
+
+// edits turns verified edits of the configuration into a proposal. Where they
+// set a secret, it and all that it replaces are masked.
+func (m *Machine) edits(e *fsxml.Editor, summary string, set secret.Value) (Proposal, error) {
+	changed, err := e.Changes()
+	if err != nil {
+		return Proposal{}, err
+	}
+	p := Proposal{config: e.After()}
+	for _, c := range changed {
+		path, err := m.Canonical(c.Path)
+		if err != nil {
+			return Proposal{}, err
+		}
+		before, err := m.Lookup(path)
+		if err != nil {
+			return Proposal{}, err
+		}
+		ch := Change{Path: path, Node: before.WithData(c.After), Summary: summary, Original: true}
+		if !set.Empty() {
+			ch.Mask = map[string]string{set.Reveal(): "(random)"}
+			for _, old := range c.Old {
+				ch.Mask[old] = "(hidden)"
+			}
+		}
+		p.Changes = append(p.Changes, ch)
+	}
+	return p, nil
+}

@@ -1,0 +1,66 @@
+package harden
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+)
+
+const credentialsPath = "/root/freeswitch-credentials.txt"
+
+// credentials leaves the secrets where root, and nobody else, can read them.
+func credentials(_ context.Context, m *Machine) (Proposal, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Secrets of this FreeSWITCH, made on it at %s.\n", m.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
+	fmt.Fprintf(&b, "# Instance: %s. New ones: fs-harden rotate.\n\n", m.Instance)
+	fmt.Fprintf(&b, "sip_default_password = %s\n", m.Secrets.SIP.Reveal())
+	fmt.Fprintf(&b, "event_socket_password = %s\n", m.Secrets.ESL.Reveal())
+	return Proposal{Changes: []Change{{
+		Path: credentialsPath, Node: host.NewFile(b.Bytes(), 0o600), Summary: "the secrets, for root alone",
+	}}}, nil
+}
+
+func checkCredentials(_ context.Context, m *Machine) []report.Check {
+	return []report.Check{secretFile(m, credentialsPath, 0, 0)}
+}
+
+// secretFile checks that a file with a secret is its owner's alone. Owners are
+// not looked at in a tree that an ordinary user unpacked.
+func secretFile(m *Machine, p string, uid, gid int) report.Check {
+	c := report.Check{Name: "secret-file " + p, Status: report.Pass, Detail: "readable by its owner alone"}
+	want := host.Node{Kind: host.File, Mode: 0o600, UID: uid, GID: gid}
+	switch n, err := m.Lookup(p); {
+	case err != nil:
+		c.Status, c.Detail = report.Fail, err.Error()
+	case n.Kind == host.Absent:
+		c.Status, c.Detail = report.CheckSkipped, "moved away"
+	case !same(n.WithData(nil), want):
+		c.Status, c.Detail = report.Fail, fmt.Sprintf("others can reach it: chown %d:%d, chmod 0600 %s", uid, gid, p)
+	}
+	return c
+}
+
+// commit writes the record that lets FreeSWITCH start.
+func commit(_ context.Context, m *Machine) (Proposal, error) {
+	rec := state.Committed{At: m.Started.UTC(), Instance: m.Instance, Digests: state.NewDigests(m.Secrets)}
+	return Proposal{Changes: []Change{{
+		Path: state.CommittedPath, Node: rec.Node(), Summary: "these secrets count from now on",
+	}}}, nil
+}
+
+// recordBake remembers what a bake did, for the next one.
+func recordBake(_ context.Context, m *Machine) (Proposal, error) {
+	c, err := m.Config()
+	if err != nil {
+		return Proposal{}, err
+	}
+	rec := state.Baked{At: m.Started.UTC(), ConfDir: path.Clean(m.ConfDir), Backup: backupPath(m)}
+	rec.Digests.SIP = digestOf(currentSIP(c))
+	rec.Digests.ESL = digestOf(currentESL(c))
+	return Proposal{Changes: []Change{{Path: state.BakedPath, Node: rec.Node(), Summary: "what this bake did"}}}, nil
+}

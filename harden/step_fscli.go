@@ -1,0 +1,100 @@
+package harden
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+)
+
+// fs_cli reads $HOME/.fs_cli_conf, and /etc/fs_cli.conf only where that cannot
+// be opened (libs/esl/fs_cli.c, main).
+const (
+	cliGlobal = "/etc/fs_cli.conf"
+	cliUser   = ".fs_cli_conf"
+)
+
+// account is a line of /etc/passwd.
+type account struct {
+	name, home string
+	uid, gid   int
+}
+
+// fsCLI lets root and the admin users call fs_cli without a password in argv.
+func fsCLI(_ context.Context, m *Machine) (Proposal, error) {
+	c, err := m.Config()
+	if err != nil {
+		return Proposal{}, err
+	}
+	_, port, _ := strings.Cut(eslAddress(c), ":")
+	text := fmt.Appendf(nil, "[default]\nhost => %s\nport => %s\npassword => %s\ndebug => 6\nlog-uuid => true\n", eslListen, port, m.Secrets.ESL.Reveal())
+	changes := []Change{{Path: cliGlobal, Node: host.NewFile(text, 0o600), Summary: "fs_cli connects for root"}}
+	accounts, err := cliAccounts(m)
+	if err != nil {
+		return Proposal{}, err
+	}
+	for _, a := range accounts {
+		n := host.NewFile(text, 0o600)
+		n.UID, n.GID = a.uid, a.gid
+		changes = append(changes, Change{Path: path.Join(a.home, cliUser), Node: n, Summary: "fs_cli connects for " + a.name})
+	}
+	return Proposal{Changes: changes}, nil
+}
+
+// cliAccounts are the admin users that exist here, and root where it has a file
+// of its own, which fs_cli would prefer to the global one.
+func cliAccounts(m *Machine) ([]account, error) {
+	passwd, err := m.ReadFile("/etc/passwd")
+	if err != nil && len(m.Plan.AdminUsers) > 0 {
+		return nil, fmt.Errorf("looking for the admin users: %w", err)
+	}
+	known := parsePasswd(string(passwd))
+	var out []account
+	if m.Exists(path.Join("/root", cliUser)) {
+		out = append(out, account{name: "root", home: "/root"})
+	}
+	for _, name := range m.Plan.AdminUsers {
+		a, ok := known[name]
+		if !ok || !m.Exists(a.home) {
+			m.Warn("admin user %s has no account or no home folder here, so no %s: once it has, run fs-harden rotate", name, cliUser)
+			continue
+		}
+		if name != "root" {
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
+// parsePasswd reads passwd(5), leaving out lines that are none.
+func parsePasswd(text string) map[string]account {
+	out := map[string]account{}
+	for _, l := range strings.Split(text, "\n") {
+		f := strings.Split(l, ":")
+		if len(f) != 7 || !path.IsAbs(f[5]) {
+			continue
+		}
+		uid, err1 := strconv.Atoi(f[2])
+		gid, err2 := strconv.Atoi(f[3])
+		if err1 == nil && err2 == nil {
+			out[f[0]] = account{name: f[0], home: path.Clean(f[5]), uid: uid, gid: gid}
+		}
+	}
+	return out
+}
+
+func checkFSCLI(_ context.Context, m *Machine) []report.Check {
+	checks := []report.Check{secretFile(m, cliGlobal, 0, 0)}
+	accounts, err := cliAccounts(m)
+	if err != nil {
+		return append(checks, report.Check{Name: "fs-cli", Status: report.Fail, Detail: err.Error()})
+	}
+	for _, a := range accounts {
+		checks = append(checks, secretFile(m, path.Join(a.home, cliUser), a.uid, a.gid))
+	}
+	return checks
+}

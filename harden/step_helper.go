@@ -1,0 +1,61 @@
+package harden
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"fmt"
+	"os"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+)
+
+// installHelper puts this program and the plan where first boot finds them.
+func installHelper(_ context.Context, m *Machine) (Proposal, error) {
+	self, err := os.ReadFile(m.program)
+	if err != nil {
+		return Proposal{}, fmt.Errorf("reading this program to copy it: %w", err)
+	}
+	if err := sameMachine(m, self); err != nil {
+		return Proposal{}, err
+	}
+	return Proposal{Changes: []Change{
+		{Path: state.HelperPath, Node: host.NewFile(self, 0o755), Summary: "the helper of first boot"},
+		{Path: state.PlanPath, Node: host.NewFile(m.Plan.Encode(), 0o600), Summary: "what was asked for, without secrets"},
+		{Path: state.Dir, Node: host.Node{Kind: host.Folder, Mode: 0o700}, Summary: "what fs-harden remembers"},
+	}}, nil
+}
+
+// sameMachine refuses to put a helper into a tree whose processor it is not
+// made for: the image would never start FreeSWITCH.
+func sameMachine(m *Machine, self []byte) error {
+	if !m.Rooted() {
+		return nil
+	}
+	sh, err := m.ReadFile("/bin/sh")
+	if err != nil {
+		return nil // a bare tree tells nothing
+	}
+	ours, err1 := elf.NewFile(bytes.NewReader(self))
+	theirs, err2 := elf.NewFile(bytes.NewReader(sh))
+	if err1 == nil && err2 == nil && ours.Machine != theirs.Machine {
+		return fmt.Errorf("this fs-harden is for %s and the tree for %s: use the fs-harden of the tree's architecture, under emulation if need be", ours.Machine, theirs.Machine)
+	}
+	return nil
+}
+
+func checkHelper(_ context.Context, m *Machine) []report.Check {
+	c := report.Check{Name: "helper", Status: report.Pass, Detail: state.HelperPath}
+	n, err := m.Lookup(state.HelperPath)
+	switch {
+	case err != nil:
+		c.Status, c.Detail = report.Fail, err.Error()
+	case n.Kind != host.File || n.Mode&0o111 == 0:
+		c.Status, c.Detail = report.Fail, state.HelperPath+" cannot be run: FreeSWITCH will not start; run apply again"
+	case n.Mode&0o022 != 0 || n.UID != 0 && os.Geteuid() == 0:
+		c.Status, c.Detail = report.Fail, state.HelperPath+" can be replaced by others than root: chown root, chmod 0755 it"
+	}
+	return []report.Check{c}
+}

@@ -1,0 +1,38 @@
+package harden
+
+import "github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+
+var (
+	bake   = []report.Phase{report.Bake}
+	boot   = []report.Phase{report.FirstBoot, report.Rotate}
+	always = []report.Phase{report.Bake, report.FirstBoot, report.Rotate}
+)
+
+// Steps is everything that happens to a machine, in order. The bake runs in
+// Packer; what must differ per instance runs at first boot and at a rotation.
+func Steps() []Step {
+	return []Step{
+		{Name: "preflight", In: always, Propose: preflight},
+		{Name: "backup", In: bake, OnlyWithOthers: true, Propose: backup, Check: checkBackup},
+		{Name: "helper", In: bake, Propose: installHelper, Check: checkHelper},
+		// Random and kept by nobody in the image; the instance's own from first boot on.
+		{Name: "sip-password", In: always, Propose: sipPassword, Check: checkSIPPassword},
+		{Name: "event-socket", In: always, Propose: eventSocket, Check: checkEventSocket},
+		{Name: "event-socket-access", In: always, Propose: eventSocketAccess, Check: checkEventSocketAccess},
+		{Name: "log-auth-failures", In: bake, Propose: logAuthFailures, Check: checkLogAuthFailures},
+		// Who may read the secrets, and how fs_cli finds them.
+		{Name: "credentials", In: boot, Propose: credentials, Check: checkCredentials},
+		{Name: "fs-cli", In: boot, Propose: fsCLI, Check: checkFSCLI},
+		// FreeSWITCH starts behind the first boot, or not at all.
+		{Name: "gate", In: bake, Propose: gate, Check: checkGate},
+		// A FreeSWITCH that runs already is told, and the change is proven on it.
+		{Name: "reload", In: boot, Propose: reload, Check: checkLive},
+		// The record comes last: without it, nothing before it counts.
+		{Name: "record", In: bake, OnlyWithOthers: true, Propose: recordBake},
+		{Name: "commit", In: boot, Propose: commit},
+		// Not in this release: said aloud, so that nobody takes it for done.
+		{Name: "fail2ban", In: bake, Propose: notYet("fail2ban jails", skipFail2ban)},
+		{Name: "rate-limit", In: bake, Propose: notYet("the limits in the kernel", skipRateLimit)},
+		{Name: "firewall", In: bake, Propose: notYet("the firewall", skipFirewall)},
+	}
+}

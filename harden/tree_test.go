@@ -1,0 +1,189 @@
+package harden
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+)
+
+// vanilla is FreeSWITCH's own configuration, 1.10.12.
+const vanilla = "../../shared/data/vanilla-conf-1.10.12"
+
+// tree is a machine's file system, unpacked, with a vanilla FreeSWITCH.
+type tree struct {
+	t   testing.TB
+	dir string
+}
+
+const testInstance = "i-0123456789abcdef0"
+
+func newTree(t testing.TB) tree {
+	t.Helper()
+	tr := tree{t, t.TempDir()}
+	if err := os.CopyFS(tr.path("/etc/freeswitch"), os.DirFS(vanilla)); err != nil {
+		t.Fatalf("copying the vanilla configuration: %v", err)
+	}
+	// shared/ is read-only, and so are copies of its files.
+	_ = filepath.WalkDir(tr.path("/etc/freeswitch"), func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			t.Fatal(err)
+		}
+		mode := fs.FileMode(0o640)
+		if d.IsDir() {
+			mode = 0o750
+		}
+		return os.Chmod(p, mode)
+	})
+	tr.write("/etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n")
+	tr.write("/etc/passwd", fmt.Sprintf("root:x:0:0:root:/root:/bin/bash\nadmin:x:%d:%d::/home/admin:/bin/sh\n", os.Getuid(), os.Getgid()))
+	tr.write("/lib/systemd/system/freeswitch.service", "[Service]\nExecStart=/usr/bin/freeswitch\n")
+	tr.write("/home/admin/.profile", "")
+	for _, dir := range []string{"/root", "/var/lib", "/usr/local/sbin", "/etc/systemd/system/multi-user.target.wants", "/run/cloud-init"} {
+		if err := os.MkdirAll(tr.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr.instance(testInstance)
+	return tr
+}
+
+func (tr tree) path(p string) string { return filepath.Join(tr.dir, p) }
+
+func (tr tree) write(p, text string) {
+	tr.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(tr.path(p)), 0o755); err != nil {
+		tr.t.Fatal(err)
+	}
+	if err := os.WriteFile(tr.path(p), []byte(text), 0o644); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+func (tr tree) read(p string) string {
+	tr.t.Helper()
+	b, err := os.ReadFile(tr.path(p))
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (tr tree) remove(p string) {
+	tr.t.Helper()
+	if err := os.RemoveAll(tr.path(p)); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// instance makes cloud-init say which instance this tree runs as.
+func (tr tree) instance(id string) { tr.write("/run/cloud-init/.instance-id", id+"\n") }
+
+func (tr tree) runner() *Runner {
+	tr.t.Helper()
+	h, err := host.Open(tr.dir, nil)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return &Runner{Host: h, Out: silent{}, Steps: Steps(), program: "testdata/program"}
+}
+
+func (tr tree) apply() *report.Report {
+	tr.t.Helper()
+	p := plan.Default()
+	p.AdminUsers = []string{"admin"}
+	rep, err := tr.runner().Apply(context.Background(), p, nil)
+	if err != nil {
+		tr.t.Fatalf("apply: %v", err)
+	}
+	return rep
+}
+
+func (tr tree) firstboot() *report.Report {
+	tr.t.Helper()
+	rep, err := tr.runner().FirstBoot(context.Background())
+	if err != nil {
+		tr.t.Fatalf("firstboot: %v", err)
+	}
+	return rep
+}
+
+// secrets are the two passwords that FreeSWITCH would read now.
+func (tr tree) secrets() (sip, esl string) {
+	tr.t.Helper()
+	m := &Machine{View: host.NewView(tr.runner().Host), Plan: plan.Default(), ConfDir: "/etc/freeswitch"}
+	c, err := m.Config()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return currentSIP(c).Reveal(), currentESL(c).Reveal()
+}
+
+// snapshot is everything about every path that a person could notice, times of
+// folders apart.
+func (tr tree) snapshot() map[string]string {
+	tr.t.Helper()
+	seen := map[string]string{}
+	err := filepath.WalkDir(tr.dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel := strings.TrimPrefix(p, tr.dir)
+		switch {
+		case d.IsDir():
+			seen[rel] = info.Mode().String()
+		case info.Mode()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(p)
+			if err != nil {
+				return err
+			}
+			seen[rel] = "-> " + target
+		default:
+			b, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			seen[rel] = fmt.Sprintf("%s %s\n%s", info.Mode(), info.ModTime().Format("15:04:05.000000000"), b)
+		}
+		return nil
+	})
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return seen
+}
+
+// differences names the paths in which two snapshots differ.
+func differences(a, b map[string]string) []string {
+	var out []string
+	for p, v := range a {
+		switch w, ok := b[p]; {
+		case !ok:
+			out = append(out, "gone: "+p)
+		case v != w:
+			out = append(out, "changed: "+p)
+		}
+	}
+	for p := range b {
+		if _, ok := a[p]; !ok {
+			out = append(out, "new: "+p)
+		}
+	}
+	return out
+}
+
+type silent struct{}
+
+func (silent) Begin(string)    {}
+func (silent) End(report.Step) {}
