@@ -1,0 +1,91 @@
+//go:build linux && acceptance
+
+package acctest
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/acctest/lab"
+)
+
+// A rotation reaches the FreeSWITCH that runs: same process, new password.
+func TestRotateOnALiveInstance(t *testing.T) {
+	m := boot(t, baked(t), "rotated", lab.BootOptions{})
+	sip, esl := m.secrets()
+	pid := m.property("freeswitch", "MainPID")
+	m.run("fs-harden", "rotate")
+	s, e := m.secrets()
+	if s == sip || e == esl {
+		t.Error("a secret survived the rotation")
+	}
+	if now := m.property("freeswitch", "MainPID"); now != pid {
+		t.Errorf("FreeSWITCH was restarted: %s became %s", pid, now)
+	}
+	m.fsCLI("root")
+	m.fsCLI("debian")
+	m.fails("fs_cli", "-H", "127.0.0.1", "-p", esl, "-x", "status")
+	if got := m.run("fs_cli", "-x", "global_getvar default_password"); got != s {
+		t.Error("the running FreeSWITCH has another default_password than the credentials file")
+	}
+	m.run("fs-harden", "verify")
+}
+
+// The helper by hand on a machine whose FreeSWITCH runs with vanilla settings:
+// it is told with the password that it started with.
+func TestFirstBootByHandOnARunningFreeSWITCH(t *testing.T) {
+	lab.Require(t)
+	c, err := shop.Machine(shop.ctx, "by-hand")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Kill() })
+	m := machine{c, t}
+	if err := m.CopyIn(shop.ctx, filepath.Join(shop.Project, ".build/fs-harden-linux-amd64"), "/root/fs-harden"); err != nil {
+		t.Fatal(err)
+	}
+	pid := m.property("freeswitch", "MainPID")
+	m.run("/root/fs-harden", "apply")
+	m.run("fs_cli", "-H", "127.0.0.1", "-p", "ClueCon", "-x", "status") // still as it started
+	m.run("fs-harden", "firstboot")
+	_, esl := m.secrets()
+	m.fails("fs_cli", "-H", "127.0.0.1", "-p", "ClueCon", "-x", "status")
+	m.run("fs_cli", "-H", "127.0.0.1", "-p", esl, "-x", "status")
+	if l := m.sh("ss -Hlnt 'sport = :8021' | awk '{print $4}'"); l != "127.0.0.1:8021" {
+		t.Errorf("the event socket listens on %q", l)
+	}
+	if now := m.property("freeswitch", "MainPID"); now != pid {
+		t.Errorf("FreeSWITCH was restarted: %s became %s", pid, now)
+	}
+
+	// And all the way back.
+	m.run("fs-harden", "rollback")
+	if out := m.sh("cd /etc/freeswitch && find . -name '*.bak' -o -name '.*tmp*'"); out != "" {
+		t.Errorf("left behind: %s", out)
+	}
+	if out := m.sh("grep -c 'default_password=1234' /etc/freeswitch/vars.xml; ls -d /var/lib/fs-harden /etc/fs-harden /etc/fs_cli.conf /root/freeswitch-* 2>/dev/null || true"); out != "1" {
+		t.Errorf("after the rollback: %s", out)
+	}
+	m.run("systemctl", "restart", "freeswitch")
+	m.run("fs_cli", "-H", "127.0.0.1", "-p", "ClueCon", "-x", "status")
+}
+
+// systemd takes the units as they are, and finds no cycle with cloud-init.
+func TestTheUnits(t *testing.T) {
+	m := boot(t, baked(t), "units", lab.BootOptions{InstanceID: "i-0eeeeeeeeeeeeeeee"})
+	if v := m.sh("dpkg-query -W -f '${Version}' cloud-init"); v == "" {
+		t.Fatal("cloud-init is not on this machine: this would prove nothing")
+	}
+	if out := m.sh("systemd-analyze verify multi-user.target fs-harden-firstboot.service fs-harden-verify.service freeswitch.service 2>&1 || true"); strings.Contains(out, "cycle") || strings.Contains(out, "fs-harden") {
+		t.Errorf("systemd-analyze verify:\n%s", out)
+	}
+	order := m.property("fs-harden-firstboot", "After")
+	for _, unit := range []string{"cloud-init-local.service", "cloud-init.service", "systemd-random-seed.service"} {
+		if !strings.Contains(order, unit) {
+			t.Errorf("the first boot does not wait for %s", unit)
+		}
+	}
+	t.Log(m.sh("systemd-analyze security --no-pager fs-harden-firstboot | tail -1"))
+	t.Log(m.sh("systemd-analyze blame --no-pager | grep -E 'fs-harden|freeswitch' || true"))
+}
