@@ -171,7 +171,7 @@ func (t target) execute(command string, timeout time.Duration) (string, error) {
 		return "", err
 	}
 	if !strings.HasPrefix(reply.Get("Reply-Text"), "+OK") {
-		return "", errors.New("Authentication Error")
+		return "", errors.New("Authentication Error") //nolint:staticcheck // the words of the real fs_cli
 	}
 	if _, err := fmt.Fprintf(conn, "api %s\nconsole_execute: true\n\n", command); err != nil {
 		return "", err

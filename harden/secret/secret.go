@@ -59,7 +59,8 @@ func (v Value) Reveal() string {
 // Empty tells whether there is none.
 func (v Value) Empty() bool { return v.Reveal() == "" }
 
-func (Value) String() string   { return "********" }
+func (Value) String() string { return "********" }
+
 // GoString is String for %#v.
 func (Value) GoString() string { return "********" }
 
