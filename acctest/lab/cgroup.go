@@ -56,16 +56,16 @@ func makeControlGroup(name string) (*os.File, error) {
 	return os.Open(dir)
 }
 
-// removeControlGroups removes the groups called name and name-anything, in every
+// removeControlGroups removes the groups whose names match pattern, in every
 // hierarchy: nspawn copies its group to the one of systemd where that is apart.
-func removeControlGroups(name string) error {
+func removeControlGroups(pattern string) error {
 	mounts, err := cgroupMounts()
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, mount := range mounts {
-		tops, err := filepath.Glob(filepath.Join(mount, name+"*"))
+		tops, err := filepath.Glob(filepath.Join(mount, pattern))
 		errs = append(errs, err)
 		for _, top := range tops {
 			errs = append(errs, removeControlGroup(top))

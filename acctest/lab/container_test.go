@@ -39,7 +39,8 @@ func TestContainers(t *testing.T) {
 	}
 	clock("root filesystem")
 
-	a, b := boot(t, ctx, debian, "a"), boot(t, ctx, debian, "b")
+	// Ending a must leave alone what belongs to a-b.
+	a, b := boot(t, ctx, debian, "a"), boot(t, ctx, debian, "a-b")
 	clock("two containers booted")
 	idA, idB := exec1(t, ctx, a, "cat", "/etc/machine-id"), exec1(t, ctx, b, "cat", "/etc/machine-id")
 	if idA == idB || len(idA) != 32 {
@@ -105,7 +106,7 @@ func TestContainers(t *testing.T) {
 	}
 	waitBoot(t, ctx, b)
 	clock("kill and start")
-	for _, c := range []*Container{a, b, clone, fresh} {
+	for _, c := range []*Container{b, a, clone, fresh} {
 		if err := c.Poweroff(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +215,7 @@ func exec1(t *testing.T, ctx context.Context, m Machine, argv ...string) string 
 	return strings.TrimSpace(out)
 }
 
-// leftOf lists the mounts, processes, network namespaces, control groups
+// leftOf lists the mounts, processes, network namespaces and control groups
 // whose name or command line holds name.
 func leftOf(t *testing.T, name string) []string {
 	t.Helper()

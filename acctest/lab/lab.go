@@ -19,8 +19,8 @@ import (
 // may be called from several goroutines.
 type Lab struct {
 	Cache *Cache
-	Log   func(format string, args ...any)
 
+	log  func(format string, args ...any)
 	name string // of the network namespace and the control group
 	dir  string
 	key  keyPair
@@ -58,7 +58,7 @@ func New(ctx context.Context, log func(format string, args ...any)) (_ *Lab, err
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{Cache: cache, Log: log}
+	l := &Lab{Cache: cache, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
@@ -182,5 +182,3 @@ func (l *Lab) newDir(prefix string) (string, error) {
 	}
 	return dir, nil
 }
-
-func (l *Lab) log(format string, args ...any) { l.Log(format, args...) }

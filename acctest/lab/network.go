@@ -124,11 +124,14 @@ func (k *link) down() error {
 	return errors.Join(linkErr, err)
 }
 
-// removeNetworkNamespaces removes the namespaces called name and name-anything.
-func removeNetworkNamespaces(ctx context.Context, name string) error {
-	paths, err := filepath.Glob(filepath.Join(netnsDir, name+"*"))
+// removeNetworkNamespaces removes a lab's namespace and those of its containers.
+func removeNetworkNamespaces(ctx context.Context, lab string) error {
+	paths, err := filepath.Glob(filepath.Join(netnsDir, lab+"-*"))
 	if err != nil {
 		return err
+	}
+	if own := filepath.Join(netnsDir, lab); exists(own) {
+		paths = append(paths, own)
 	}
 	var errs []error
 	for _, path := range paths {

@@ -5,7 +5,6 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -130,23 +129,4 @@ func (c *Container) Source(label string) string {
   ssh_timeout          = "2m"
 }
 `, label, s.Host, s.Port, s.KeyFile)
-}
-
-// Prepare makes everything that the lab caches, side by side: what a first run
-// waits for.
-func (l *Lab) Prepare(ctx context.Context) error {
-	results := make(chan error)
-	tasks := []func() error{
-		func() error { _, err := l.debianEntry(ctx, nil); return err },
-		func() error { _, err := l.goProgram(ctx, "packer", packerModule); return err },
-		func() error { _, err := l.goProgram(ctx, "packer-plugin-qemu", qemuPluginModule); return err },
-	}
-	for _, task := range tasks {
-		go func() { results <- task() }()
-	}
-	var errs []error
-	for range tasks {
-		errs = append(errs, <-results)
-	}
-	return errors.Join(errs...)
 }

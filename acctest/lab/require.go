@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -76,15 +77,15 @@ func tryOverlay() error {
 		return fmt.Errorf("writing to the cache folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	layers, err := newLayer(dir, nil)
+	lower := filepath.Join(dir, "lower")
+	if err := os.Mkdir(lower, 0o755); err != nil {
+		return err
+	}
+	lay, err := newLayer(dir, []string{lower})
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir+"/lower", 0o755); err != nil {
-		return err
-	}
-	layers.lowers = []string{dir + "/lower"}
-	cmd := exec.Command("mount", "-t", "overlay", "overlay", "-o", layers.options(), layers.root)
+	cmd := exec.Command("mount", "-t", "overlay", "overlay", "-o", lay.options(), lay.root)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if _, err := runCmd(cmd); err != nil {
 		return fmt.Errorf("no overlayfs on the filesystem of %s (set %s to a folder on ext4, xfs or tmpfs): %w", cache.Dir(), CacheEnv, err)

@@ -40,7 +40,7 @@ func sweep(ctx context.Context, runs string, log func(format string, args ...any
 
 func sweepRun(ctx context.Context, dir string) error {
 	name := filepath.Base(dir)
-	if err := removeControlGroups(name); err != nil {
+	if err := removeControlGroups(name + "-*"); err != nil {
 		return err
 	}
 	if err := removeNetworkNamespaces(ctx, name); err != nil {
