@@ -123,6 +123,40 @@ func TestDryRunTouchesNothingAndShowsNoSecret(t *testing.T) {
 	}
 }
 
+func TestTheBakeTellsWhatWaitsForFirstBoot(t *testing.T) {
+	t.Parallel()
+	rep := newTree(t).apply()
+	var waiting []string
+	for _, st := range rep.Steps {
+		if st.Status == report.Deferred {
+			waiting = append(waiting, st.Name)
+		}
+	}
+	if want := []string{"credentials", "fs-cli", "reload", "commit"}; !slices.Equal(waiting, want) {
+		t.Errorf("deferred: %v, want %v", waiting, want)
+	}
+}
+
+// Somebody else writes a file between a step's look and its change.
+func TestAChangeInBetweenIsNotWrittenOver(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	r := tr.runner()
+	r.fault = func(step string) error {
+		if step == "helper" { // carried out before the secrets are
+			tr.write("/etc/freeswitch/vars.xml", "<include>\n  <!-- of somebody else -->\n</include>\n")
+		}
+		return nil
+	}
+	_, err := r.Apply(context.Background(), plan.Default(), nil)
+	if err == nil || !strings.Contains(err.Error(), "vars.xml was changed by somebody else") {
+		t.Errorf("error %v", err)
+	}
+	if !strings.Contains(tr.read("/etc/freeswitch/vars.xml"), "of somebody else") {
+		t.Error("the other's change is gone")
+	}
+}
+
 // Every step in turn fails after it has written; the tree is to be what it was,
 // to the byte, the mode and the time.
 func TestAnyFailingStepIsUndone(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,26 @@ func BenchmarkApply(b *testing.B) {
 		}
 		b.StopTimer()
 		if _, err := tr.runner().Rollback(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
+// BenchmarkApplyConfiguration is the part of a bake that reads and edits
+// FreeSWITCH's configuration: no tarball, no helper, no units.
+func BenchmarkApplyConfiguration(b *testing.B) {
+	tr := newTree(b)
+	for b.Loop() {
+		r := tr.runner()
+		r.Steps = slices.DeleteFunc(r.Steps, func(s Step) bool {
+			return !slices.Contains([]string{"preflight", "sip-password", "event-socket", "event-socket-access", "log-auth-failures"}, s.Name)
+		})
+		if _, err := r.Apply(context.Background(), plan.Default(), nil); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if _, err := runRollback(tr); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

@@ -50,7 +50,7 @@ var errCheck = errors.New("a check failed")
 // propose asks every step of the phase what it wants, each seeing what the
 // ones before it proposed.
 func (e *engine) propose(ctx context.Context, m *Machine, steps []Step) ([]planned, error) {
-	steps = slices.DeleteFunc(slices.Clone(steps), func(s Step) bool { return !slices.Contains(s.In, m.Phase) })
+	steps = slices.DeleteFunc(slices.Clone(steps), func(s Step) bool { return !s.in(m.Phase) && !s.waitsFor(m.Phase) })
 	plans := make([]planned, len(steps))
 	anything := false
 	for _, late := range []bool{false, true} {
@@ -59,6 +59,10 @@ func (e *engine) propose(ctx context.Context, m *Machine, steps []Step) ([]plann
 				continue
 			}
 			plans[i] = planned{step: s, status: report.Unchanged}
+			if s.waitsFor(m.Phase) {
+				plans[i] = planned{step: s, status: report.Deferred, reason: "on each instance, at its first boot"}
+				continue
+			}
 			if late && !anything {
 				continue
 			}
@@ -219,7 +223,7 @@ func (e *engine) carryOutOne(ctx context.Context, now *Machine, j *journal, p pl
 		st.Status, st.Reason = report.StepFailed, err.Error()
 		return st, err
 	}
-	if p.step.Check != nil {
+	if p.step.Check != nil && !p.step.waitsFor(now.Phase) {
 		st.Checks = p.step.Check(ctx, now)
 		for _, c := range st.Checks {
 			if c.Status == report.Fail {
@@ -235,6 +239,11 @@ func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Acti
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	for _, en := range p.entries {
+		if err := e.stillThere(en); err != nil {
+			return err
+		}
+	}
 	if err := j.record(p.step.Name, p.entries); err != nil {
 		return err
 	}
@@ -248,6 +257,19 @@ func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Acti
 		if err := a.Do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", a.Name, err)
 		}
+	}
+	return nil
+}
+
+// stillThere refuses to write over what somebody else wrote after the step had
+// looked: neither the change nor an undo would know of it.
+func (e *engine) stillThere(en entry) error {
+	now, err := e.host.Lookup(en.Path)
+	if err != nil {
+		return err
+	}
+	if !same(now, en.Before) {
+		return fmt.Errorf("%s was changed by somebody else in this very moment: run this again", en.Path)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ package harden
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
@@ -29,6 +30,14 @@ type Step struct {
 	// Check puts the step's promise to the test on the machine as it is now. It
 	// runs after the step has been carried out, and in verify. It may be nil.
 	Check func(ctx context.Context, m *Machine) []report.Check
+}
+
+func (s Step) in(p report.Phase) bool { return slices.Contains(s.In, p) }
+
+// waitsFor tells whether the step is left to the instances while the image is
+// baked, which the report of the bake says.
+func (s Step) waitsFor(p report.Phase) bool {
+	return p == report.Bake && !s.in(p) && s.in(report.FirstBoot)
 }
 
 // Proposal is what a step wants done. The zero value wants nothing.

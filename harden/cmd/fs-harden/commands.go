@@ -26,6 +26,9 @@ func apply(ctx context.Context, inv *invocation, stdout io.Writer) error {
 	}
 	if len(p.AdminUsers) == 0 {
 		p.AdminUsers = harden.BuildUser(r.Host)
+		if err := p.Validate(); err != nil { // or no instance could read its plan
+			return &usageError{fmt.Errorf("the user of sudo is taken for the admin user: %w; name one in admin_users", err)}
+		}
 	}
 	var diff io.Writer
 	if inv.dryRun {
