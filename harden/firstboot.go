@@ -111,7 +111,7 @@ func (s *session) settled() error {
 		return err
 	case rec == nil:
 		return &unsettledError{"this instance has no secrets of its own yet"}
-	case s.Host.Exists(journalDir):
+	case s.Host.Exists(journalDir), s.Host.Exists(state.PendingPath):
 		return &unsettledError{"a run was killed half way"}
 	}
 	// Only the source that named the instance then is asked now, and only a

@@ -134,6 +134,7 @@ func TestTheGateStaysShut(t *testing.T) {
 	}{
 		"baked, never booted": {func(tr tree) { tr.remove("/var/lib/fs-harden/committed.json") }, "no secrets of its own"},
 		"a run under way":     {func(tr tree) { tr.write("/var/lib/fs-harden/journal/000-x.json", "[]") }, "killed half way"},
+		"killed at the end":   {func(tr tree) { tr.write("/var/lib/fs-harden/pending.json", "{}") }, "killed half way"},
 		"record is empty":     {func(tr tree) { tr.write("/var/lib/fs-harden/committed.json", "") }, "committed.json is damaged"},
 		"record is cut":       {func(tr tree) { tr.write("/var/lib/fs-harden/committed.json", `{"version":1,"at":"20`) }, "committed.json is damaged"},
 		"record is hollow":    {func(tr tree) { tr.write("/var/lib/fs-harden/committed.json", `{"version":1}`) }, "it names no secrets"},

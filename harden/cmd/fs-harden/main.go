@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden"
@@ -27,6 +28,9 @@ const (
 )
 
 func main() {
+	// One thread makes every change, in one order. The test that kills this
+	// program at its n-th write, for every n, counts on it.
+	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	// Who reads our output may go away, as Packer does when it is cancelled. That

@@ -1,0 +1,270 @@
+//go:build linux && acceptance
+
+package acctest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// writing are the system calls that change a file system, or make a change
+// durable. Of openat only those count that open for writing.
+var writing = []string{"openat", "write", "fsync", "renameat", "unlinkat", "mkdirat", "symlinkat", "fchmod", "fchown", "utimensat"}
+
+// A power cut at any write: the helper is killed at every such call in turn, and
+// the machine comes up again. It has one set of secrets, in every file the same,
+// none of the image's, and FreeSWITCH may not start before that.
+func TestKilledAtEveryWrite(t *testing.T) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		t.Fatal("strace is not installed: apt-get install strace")
+	}
+	helper, err := filepath.Abs("../.build/fs-harden-linux-amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		command string
+		before  []string // what was run on the tree already
+		after   func(t *testing.T, tr tree, n int)
+	}{
+		{"apply", nil, afterApply},
+		{"firstboot", []string{"apply"}, afterBoot},
+		{"rotate", []string{"apply", "firstboot"}, afterBoot},
+	} {
+		t.Run(c.command, func(t *testing.T) {
+			t.Parallel()
+			base := newTree(t, helper)
+			for _, command := range c.before {
+				base.must(command)
+			}
+			kills := 0
+			for _, call := range writing {
+				for _, n := range base.count(c.command, call) {
+					tr := base.copy()
+					if tr.kill(c.command, call, n) {
+						kills++
+					}
+					c.after(t, tr, kills)
+					if t.Failed() {
+						t.Fatalf("killed at %s %d; the tree is %s", call, n, tr.dir)
+					}
+					tr.remove()
+				}
+			}
+			if kills < 50 {
+				t.Errorf("only %d kills: this looks past something", kills)
+			}
+			t.Logf("killed %d times", kills)
+		})
+	}
+}
+
+// afterApply runs the bake again, or takes it back: every second time.
+func afterApply(t *testing.T, tr tree, n int) {
+	if tr.run("gate") == nil {
+		t.Error("FreeSWITCH might start after half a bake")
+	}
+	if n%2 == 0 {
+		tr.must("rollback")
+		if d := tr.differences(); len(d) > 0 {
+			t.Errorf("not put back: %s", d)
+		}
+		return
+	}
+	tr.must("apply")
+	tr.must("firstboot")
+	tr.consistent()
+}
+
+// afterBoot boots.
+func afterBoot(t *testing.T, tr tree, _ int) {
+	if tr.run("gate") == nil {
+		tr.consistent() // if FreeSWITCH may start now, all is well already
+	}
+	tr.must("firstboot")
+	tr.must("gate")
+	tr.consistent()
+	tr.must("verify")
+}
+
+// tree is a machine's file system with a vanilla FreeSWITCH.
+type tree struct {
+	t      *testing.T
+	dir    string
+	base   string // a copy of it as it was before anything
+	helper string
+}
+
+func newTree(t *testing.T, helper string) tree {
+	t.Helper()
+	shm, err := os.MkdirTemp("/dev/shm", "crash") // a thousand copies are no work for a disk
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(shm) })
+	tr := tree{t, filepath.Join(shm, "tree"), filepath.Join(shm, "base"), helper}
+	for _, dir := range []string{"etc/systemd/system/multi-user.target.wants", "etc/freeswitch", "root", "var/lib", "usr/local/sbin", "lib/systemd/system", "run/cloud-init"} {
+		if err := os.MkdirAll(filepath.Join(tr.base, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The files that are edited, and what leads to them: the 190 others would only
+	// be read, a thousand times.
+	const vanilla = "../../shared/data/vanilla-conf-1.10.12"
+	for _, name := range []string{"freeswitch.xml", "vars.xml", "autoload_configs/event_socket.conf.xml", "autoload_configs/sofia.conf.xml", "sip_profiles/internal.xml", "sip_profiles/external-ipv6.xml", "directory/default/1000.xml", "directory/default.xml"} {
+		b, err := os.ReadFile(filepath.Join(vanilla, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(tr.base, "etc/freeswitch", name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, b, 0o640)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, text := range map[string]string{
+		"run/cloud-init/.instance-id":           "i-0123456789abcdef0\n",
+		"lib/systemd/system/freeswitch.service": "[Service]\n",
+		"etc/passwd":                            "root:x:0:0:root:/root:/bin/sh\n",
+	} {
+		if err := os.WriteFile(filepath.Join(tr.base, path), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyTree(t, tr.base, tr.dir)
+	return tr
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-a", from+"/.", to+"/").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+func (tr tree) copy() tree {
+	tr.t.Helper()
+	dir, err := os.MkdirTemp(filepath.Dir(tr.base), "copy")
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-a", tr.dir+"/.", dir+"/").CombinedOutput(); err != nil {
+		tr.t.Fatalf("%v: %s", err, out)
+	}
+	tr.dir = dir
+	return tr
+}
+
+func (tr tree) remove() { _ = os.RemoveAll(tr.dir) }
+
+func (tr tree) run(command string) error {
+	out, err := exec.Command(tr.helper, command, "--root", tr.dir).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", command, err, out)
+	}
+	return nil
+}
+
+func (tr tree) must(command string) {
+	tr.t.Helper()
+	if err := tr.run(command); err != nil {
+		tr.t.Error(err)
+	}
+}
+
+var forWriting = regexp.MustCompile(`O_WRONLY|O_RDWR|O_CREAT`)
+
+// count gives the numbers of the calls that write, in a run on a copy.
+func (tr tree) count(command, call string) []int {
+	tr.t.Helper()
+	c := tr.copy()
+	defer c.remove()
+	trace := filepath.Join(filepath.Dir(tr.base), "trace-"+command+call)
+	if out, err := exec.Command("strace", "-o", trace, "-e", "trace="+call, "-e", "signal=none", tr.helper, command, "--root", c.dir).CombinedOutput(); err != nil {
+		tr.t.Fatalf("%v: %s", err, out)
+	}
+	b, err := os.ReadFile(trace)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	var out []int
+	n := 0
+	for line := range strings.Lines(string(b)) {
+		if !strings.HasPrefix(line, call+"(") {
+			continue
+		}
+		n++
+		if call != "openat" || forWriting.MatchString(line) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// kill runs a command and kills it as its main thread makes call for the nth
+// time. It tells whether it came to that: Go's runtime makes a write or two of
+// its own, not in every run.
+func (tr tree) kill(command, call string, n int) bool {
+	err := exec.Command("strace", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", "signal=none",
+		"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n),
+		tr.helper, command, "--root", tr.dir).Run()
+	return err != nil
+}
+
+// consistent proves that every file holds the same pair of secrets, and that it
+// is none of the image.
+func (tr tree) consistent() {
+	tr.t.Helper()
+	read := func(path string, what string) string {
+		b, err := os.ReadFile(filepath.Join(tr.dir, path))
+		if err != nil {
+			tr.t.Error(err)
+			return ""
+		}
+		m := regexp.MustCompile(what).FindSubmatch(b)
+		if m == nil || len(m[1]) != 28 {
+			tr.t.Errorf("%s holds no secret of 28 characters", path)
+			return ""
+		}
+		return string(m[1])
+	}
+	sip := read("etc/freeswitch/vars.xml", `default_password=([^"]*)`)
+	esl := read("etc/freeswitch/autoload_configs/event_socket.conf.xml", `name="password" value="([^"]*)"`)
+	if sip != read("root/freeswitch-credentials.txt", `sip_default_password = (\S*)`) ||
+		esl != read("root/freeswitch-credentials.txt", `event_socket_password = (\S*)`) ||
+		esl != read("etc/fs_cli.conf", `password => (\S*)`) {
+		tr.t.Error("the files hold different secrets")
+	}
+	if err := filepath.WalkDir(tr.dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && strings.Contains(d.Name(), ".fs-harden-tmp-") {
+			if b, _ := os.ReadFile(p); bytes.Contains(b, []byte(sip)) || bytes.Contains(b, []byte(esl)) {
+				tr.t.Errorf("a temporary file with a secret was left: %s", p)
+			}
+		}
+		return err
+	}); err != nil {
+		tr.t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(tr.dir, "var/lib/fs-harden/pending.json")); !errors.Is(err, fs.ErrNotExist) {
+		tr.t.Error("the secrets in clear were kept")
+	}
+}
+
+// differences compares with the tree before anything.
+func (tr tree) differences() string {
+	out, err := exec.Command("diff", "-r", "--no-dereference", tr.base, tr.dir).CombinedOutput()
+	if err == nil {
+		return ""
+	}
+	return string(out)
+}
