@@ -178,6 +178,34 @@ func TestTheGateStaysShut(t *testing.T) {
 	}
 }
 
+// systemd and a person at once: one of them makes the secrets, the other finds them.
+func TestTwoFirstBootsAtOnce(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.apply()
+	failed := make(chan error)
+	for range 4 {
+		go func() {
+			_, err := tr.runner().FirstBoot(context.Background())
+			failed <- err
+		}()
+	}
+	for range 4 {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+	sip, esl := tr.secrets()
+	for path, want := range map[string]string{"/root/freeswitch-credentials.txt": sip, "/etc/fs_cli.conf": esl} {
+		if !strings.Contains(tr.read(path), want) {
+			t.Errorf("%s holds another secret than FreeSWITCH's configuration", path)
+		}
+	}
+	if err := tr.runner().Gate(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRotateReplacesBothSecrets(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)

@@ -40,6 +40,9 @@ func gate(_ context.Context, m *Machine) (Proposal, error) {
 	if settled, err := changesNothing(m, changes); err != nil || settled {
 		return Proposal{}, err
 	}
+	if m.Runs(freeswitchComm) {
+		m.Warn("the FreeSWITCH that runs here keeps its old passwords until it stops; on a machine that is to stay in service, run fs-harden firstboot now")
+	}
 	return Proposal{Changes: changes, Actions: []Action{daemonReload(m.Host)}}, nil
 }
 

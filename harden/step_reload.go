@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -28,6 +26,9 @@ const (
 // eventSocketFile is where the settings stand in event_socket.conf.xml read alone.
 const eventSocketFile fsxml.Place = "configuration[event_socket.conf]/settings"
 
+// freeswitchComm is the name of FreeSWITCH's process (proc(5), comm).
+const freeswitchComm = "freeswitch"
+
 // socket is a running FreeSWITCH's event socket.
 type socket struct {
 	address   string
@@ -41,7 +42,7 @@ func reload(_ context.Context, m *Machine) (Proposal, error) {
 	if !m.Live {
 		return Proposal{Status: report.Deferred, Reason: "FreeSWITCH reads it when it starts: " + m.WhyNot}, nil
 	}
-	if !running() {
+	if !m.Runs(freeswitchComm) {
 		return Proposal{Reason: "FreeSWITCH is not running; it reads the new settings when it starts"}, nil
 	}
 	before := m.asItIs()
@@ -196,17 +197,6 @@ func (s socket) proveOnce(ctx context.Context, want string) error {
 	return nil
 }
 
-// running tells whether a FreeSWITCH process lives on this machine.
-func running() bool {
-	procs, _ := filepath.Glob("/proc/[0-9]*/comm") // the pattern is well formed
-	for _, p := range procs {
-		if b, err := os.ReadFile(p); err == nil && strings.TrimSpace(string(b)) == "freeswitch" { //nolint:gosec // /proc
-			return true
-		}
-	}
-	return false
-}
-
 // checkLive proves on the running FreeSWITCH that the password in its files is
 // the one that it listens with, and that the default is refused.
 func checkLive(ctx context.Context, m *Machine) []report.Check {
@@ -215,7 +205,7 @@ func checkLive(ctx context.Context, m *Machine) []report.Check {
 	case !m.Live:
 		c.Status, c.Detail = report.CheckDeferred, m.WhyNot
 		return []report.Check{c}
-	case !running():
+	case !m.Runs(freeswitchComm):
 		c.Status, c.Detail = report.CheckSkipped, "FreeSWITCH is not running"
 		return []report.Check{c}
 	}

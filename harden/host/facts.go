@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,25 @@ func inChroot() bool {
 	ours, err1 := os.Stat("/")
 	inits, err2 := os.Stat("/proc/1/root/.")
 	return err1 == nil && err2 == nil && !os.SameFile(ours, inits)
+}
+
+// Runs tells whether a process of that name (proc(5), comm) lives on this
+// machine. One of a container that this machine holds is not its own.
+func (h *Host) Runs(comm string) bool {
+	procs, _ := filepath.Glob("/proc/[0-9]*/comm") // the pattern is well formed
+	for _, p := range procs {
+		b, err := os.ReadFile(p) //nolint:gosec // a name of /proc
+		if err != nil || strings.TrimSpace(string(b)) != comm {
+			continue
+		}
+		// Who may not look at its root is told nothing, and then it counts as ours.
+		root, err := os.Stat(filepath.Join(filepath.Dir(p), "root/."))
+		ours, err2 := os.Stat("/")
+		if err != nil || err2 != nil || os.SameFile(root, ours) {
+			return !h.Rooted()
+		}
+	}
+	return false
 }
 
 // Container tells whether the machine is a container: its DMI data is then the
