@@ -191,7 +191,7 @@ func same(before, after host.Node) bool {
 // the error says so. The journal is on the disk before the first change, so a
 // killed run is put back by the next one.
 func (e *engine) carryOut(ctx context.Context, m *Machine, plans []planned) ([]report.Step, error) {
-	j := newJournal(e.host, e.made)
+	j := newJournal(e.host, e.made, largest(plans))
 	var done []report.Step
 	var acted []Action
 	now := m.asItIs()
@@ -203,13 +203,32 @@ func (e *engine) carryOut(ctx context.Context, m *Machine, plans []planned) ([]r
 		done = append(done, st)
 		e.out.End(st)
 		if err != nil {
-			if undo := e.undo(j, acted); undo != nil {
-				return done, fmt.Errorf("%s: %w; putting things back failed too: %w; run fs-harden again, which goes on from the journal in %s", p.step.Name, err, undo, journalDir)
-			}
-			return done, fmt.Errorf("%s: %w; %w", p.step.Name, err, errUndone)
+			return done, e.putBack(j, acted, fmt.Errorf("%s: %w", p.step.Name, err))
 		}
 	}
-	return done, j.close()
+	if err := j.close(); err != nil {
+		return done, e.putBack(j, acted, err)
+	}
+	return done, nil
+}
+
+// putBack undoes a run that failed, and tells of both.
+func (e *engine) putBack(j *journal, acted []Action, failure error) error {
+	if err := e.undo(j, acted); err != nil {
+		return fmt.Errorf("%w; putting things back failed too: %w; run fs-harden again, which goes on from the journal in %s", failure, err, journalDir)
+	}
+	return fmt.Errorf("%w; %w", failure, errUndone)
+}
+
+// largest is the size of the largest file that these steps replace, in bytes.
+func largest(plans []planned) int {
+	n := 0
+	for _, p := range plans {
+		for _, en := range p.entries {
+			n = max(n, len(en.Before.Data))
+		}
+	}
+	return n
 }
 
 func (e *engine) carryOutOne(ctx context.Context, now *Machine, j *journal, p planned, acted *[]Action) (report.Step, error) {

@@ -49,11 +49,11 @@ func (s *session) makeSecrets(ctx context.Context) error {
 		return err
 	}
 	s.m.Secrets = pair
-	return first(
-		func() error { return s.run(ctx, s.Steps) },
-		func() error { return state.DropPending(s.Host) },
-		s.keep,
-	)
+	if err := s.run(ctx, s.Steps); err != nil {
+		return err
+	}
+	s.keep()
+	return state.DropPending(s.Host)
 }
 
 // Rotate makes new secrets on an instance that has some, and tells a running
@@ -76,7 +76,11 @@ func (r *Runner) Rotate(ctx context.Context) (*report.Report, error) {
 			s.m.Instance = rec.Instance
 		}
 		s.m.Secrets = secret.NewPair()
-		return first(func() error { return s.run(ctx, s.Steps) }, s.keep)
+		if err := s.run(ctx, s.Steps); err != nil {
+			return err
+		}
+		s.keep()
+		return nil
 	}))
 }
 

@@ -36,14 +36,17 @@ type entry struct {
 type journal struct {
 	host    *host.Host
 	made    []entry
+	reserve int
 	entries []entry // in the order of writing
 	files   int
+	opened  bool
 }
 
 // newJournal begins one. made are the folders that were made for the records:
-// rollback is to know of them.
-func newJournal(h *host.Host, made []string) *journal {
-	j := &journal{host: h}
+// rollback is to know of them. largest is the size in bytes of the largest file
+// that may have to be put back.
+func newJournal(h *host.Host, made []string, largest int) *journal {
+	j := &journal{host: h, reserve: largest + reserveSlack}
 	for _, dir := range made {
 		j.made = append(j.made, entry{Path: dir, Before: host.Node{Kind: host.Absent}, After: host.Node{Kind: host.Folder}})
 	}
@@ -59,7 +62,7 @@ func (j *journal) record(step string, entries []entry) error {
 		entries[i].Sum = sum(entries[i].After)
 	}
 	if j.files == 0 {
-		if err := j.host.Put(journalDir, host.Node{Kind: host.Folder, Mode: 0o700}); err != nil {
+		if err := j.open(); err != nil {
 			return err
 		}
 	}
@@ -72,8 +75,26 @@ func (j *journal) record(step string, entries []entry) error {
 	return nil
 }
 
+// reservePath holds room on the disk: putting a file back writes it beside its
+// place first, and a disk that is full is a reason to put things back.
+const reservePath = journalDir + "/reserve"
+
+// reserveSlack is room for the folders' entries and for small files, in bytes.
+const reserveSlack = 64 << 10
+
+func (j *journal) open() error {
+	if err := j.host.Put(journalDir, host.Node{Kind: host.Folder, Mode: 0o700}); err != nil {
+		return err
+	}
+	j.opened = true
+	return j.host.Put(reservePath, host.NewFile(make([]byte, j.reserve), 0o600))
+}
+
 // undo puts back everything recorded, last change first, and forgets it.
 func (j *journal) undo() error {
+	if err := j.host.Put(reservePath, host.Node{Kind: host.Absent}); err != nil {
+		return err
+	}
 	for _, en := range slices.Backward(j.entries) {
 		if err := j.host.Put(en.Path, en.Before); err != nil {
 			return err
@@ -121,7 +142,7 @@ func merge(originals, later []entry) []entry {
 const finishedDir = state.Dir + "/journal.finished"
 
 func (j *journal) remove() error {
-	if j.files == 0 && !j.host.Exists(journalDir) {
+	if !j.opened && !j.host.Exists(journalDir) {
 		return nil
 	}
 	if err := j.host.Rename(journalDir, finishedDir); err != nil {
@@ -159,7 +180,7 @@ func recoverJournal(h *host.Host) (recovered bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("reading the journal of a run that was killed: %w", err)
 	}
-	j := newJournal(h, nil)
+	j := newJournal(h, nil, 0)
 	for _, name := range names {
 		if filepath.Ext(name) != ".json" || name[0] == '.' {
 			continue

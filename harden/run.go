@@ -49,23 +49,14 @@ func (r *Runner) Apply(ctx context.Context, p *plan.Plan, diff io.Writer) (*repo
 			return writeDiff(diff, plans)
 		}
 		return s.locked(ctx, func() error {
-			return first(
-				func() error { return s.run(ctx, r.Steps) },
-				s.keep,
-			)
+			if err := s.run(ctx, r.Steps); err != nil {
+				return err
+			}
+			s.keep()
+			return nil
 		})
 	}()
 	return s.finish(err)
-}
-
-// first does one thing after the other until one fails.
-func first(todo ...func() error) error {
-	for _, do := range todo {
-		if err := do(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // session is one run from its start to its report.
@@ -106,21 +97,24 @@ func (s *session) run(ctx context.Context, steps []Step) error {
 }
 
 // keep leaves the report of a run that changed something on the machine, for
-// who must show what was done to it.
-func (s *session) keep() error {
+// who must show what was done to it. The run is done by then: a disk without
+// room for this is worth a warning.
+func (s *session) keep() {
 	changed := false
 	for _, st := range s.report.Steps {
 		changed = changed || len(st.Changes) > 0
 	}
 	if !changed {
-		return nil
+		return
 	}
 	_, _ = s.finish(nil)
 	b, err := json.MarshalIndent(s.report, "", "  ")
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.Host.Put(reportPath(s.report.Phase), host.NewFile(append(b, '\n'), 0o600))
 	}
-	return s.Host.Put(reportPath(s.report.Phase), host.NewFile(append(b, '\n'), 0o600))
+	if err != nil {
+		s.m.Warn("the report could not be kept: %v", err)
+	}
 }
 
 func reportPath(p report.Phase) string { return state.Dir + "/report-" + string(p) + ".json" }
