@@ -266,10 +266,8 @@ func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Acti
 	if err := j.record(p.step.Name, p.entries); err != nil {
 		return err
 	}
-	for _, en := range p.entries {
-		if err := e.host.Put(en.Path, en.After); err != nil {
-			return err
-		}
+	if err := e.host.PutAll(after(p.entries)...); err != nil {
+		return err
 	}
 	for _, a := range p.actions {
 		*acted = append(*acted, a) // before Do: one that failed half way is undone too

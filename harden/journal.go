@@ -32,6 +32,14 @@ type entry struct {
 	mask  map[string]string
 }
 
+func after(entries []entry) []host.Placed {
+	var out []host.Placed
+	for _, en := range entries {
+		out = append(out, host.Placed{Path: en.Path, Node: en.After})
+	}
+	return out
+}
+
 // journal keeps what a run replaces, durable before it is replaced.
 type journal struct {
 	host    *host.Host
@@ -95,10 +103,12 @@ func (j *journal) undo() error {
 	if err := j.host.Put(reservePath, host.Node{Kind: host.Absent}); err != nil {
 		return err
 	}
+	var before []host.Placed
 	for _, en := range slices.Backward(j.entries) {
-		if err := j.host.Put(en.Path, en.Before); err != nil {
-			return err
-		}
+		before = append(before, host.Placed{Path: en.Path, Node: en.Before})
+	}
+	if err := j.host.PutAll(before...); err != nil {
+		return err
 	}
 	return j.remove()
 }
@@ -159,12 +169,11 @@ func sweepFinished(h *host.Host) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := h.Put(filepath.Join(finishedDir, name), host.Node{Kind: host.Absent}); err != nil {
-			return err
-		}
+	var gone []host.Placed
+	for _, name := range append(names, "") {
+		gone = append(gone, host.Placed{Path: filepath.Join(finishedDir, name), Node: host.Node{Kind: host.Absent}})
 	}
-	return h.Put(finishedDir, host.Node{Kind: host.Absent})
+	return h.PutAll(gone...)
 }
 
 // recoverJournal puts back what a killed run had changed, and removes what it

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -14,31 +15,62 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Placed is a node and the path where it is to stand.
+type Placed struct {
+	Path string
+	Node Node
+}
+
 // Put makes path be exactly n. A file or link appears whole or not at all, also
 // across a power cut: temporary file in the same folder, fsync, rename, fsync
 // of the folder. Missing parents are an error; Parents tells them.
-func (h *Host) Put(path string, n Node) error {
-	p, err := h.beside(path)
-	if err != nil {
-		return err
+func (h *Host) Put(path string, n Node) error { return h.PutAll(Placed{path, n}) }
+
+// PutAll puts one after the other, each whole or not at all; that all of them
+// are durable is certain when it returns. A folder is synced once for all that
+// changed in it: a site has a thousand SIP profiles in one.
+func (h *Host) PutAll(list ...Placed) error {
+	var folders []string
+	var err error
+	for _, x := range list {
+		var changed bool
+		var p string
+		if p, changed, err = h.put(x.Path, x.Node); err != nil {
+			err = fmt.Errorf("writing %s: %w%s", x.Path, err, hint(err))
+			break
+		}
+		if dir := filepath.Dir(p); changed && !slices.Contains(folders, dir) {
+			folders = append(folders, dir)
+		}
+	}
+	for _, dir := range folders {
+		if syncErr := syncFolder(dir); syncErr != nil && !errors.Is(syncErr, fs.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("syncing the folder %s: %w", h.inside(dir), syncErr))
+		}
+	}
+	return err
+}
+
+// put does the work and tells where, on the machine that runs us, and whether
+// there was any.
+func (h *Host) put(path string, n Node) (p string, changed bool, err error) {
+	if p, err = h.beside(path); err != nil {
+		return "", false, err
 	}
 	if n.Kind != File {
 		clear(h.folders)
 	}
 	switch n.Kind {
 	case Absent:
-		err = remove(p)
+		changed, err = remove(p)
+		return p, changed, err
 	case Folder:
-		err = makeFolder(p, n)
+		return p, true, makeFolder(p, n)
 	case File, Symlink:
-		err = replace(p, n)
+		return p, true, replace(p, n)
 	default:
-		err = fmt.Errorf("unknown kind %q", n.Kind)
+		return p, false, fmt.Errorf("unknown kind %q", n.Kind)
 	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w%s", path, err, hint(err))
-	}
-	return nil
 }
 
 // Parents are the folders above path that do not exist, outermost first.
@@ -61,7 +93,8 @@ func (h *Host) Parents(path string) ([]string, error) {
 // include of FreeSWITCH's, fail2ban's or systemd's picks such a name up.
 const tempMark = ".fs-harden-tmp-"
 
-// replace writes n beside p and renames it over p.
+// replace writes n beside p and renames it over p. The folder is the caller's to
+// sync.
 func replace(p string, n Node) (err error) {
 	tmp := filepath.Join(filepath.Dir(p), "."+filepath.Base(p)+tempMark+rand.Text()[:10])
 	defer func() {
@@ -82,10 +115,7 @@ func replace(p string, n Node) (err error) {
 	} else if err := writeFile(tmp, n); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, p); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(p))
+	return os.Rename(tmp, p)
 }
 
 func writeFile(tmp string, n Node) error {
@@ -150,23 +180,19 @@ func makeFolder(p string, n Node) error {
 	if err := dress(f, n); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(p))
+	return f.Sync()
 }
 
-// remove takes a file, link or empty folder away. A folder that holds what
-// others put there stays.
-func remove(p string) error {
-	err := os.Remove(p)
+// remove takes a file, link or empty folder away, and tells whether there was
+// one. A folder that holds what others put there stays.
+func remove(p string) (removed bool, err error) {
+	err = os.Remove(p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENOTEMPTY):
-		return nil
-	case err != nil:
-		return err
+		return false, nil
+	default:
+		return err == nil, err
 	}
-	return syncFolder(filepath.Dir(p))
 }
 
 func syncFolder(dir string) error {
