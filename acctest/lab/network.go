@@ -175,16 +175,24 @@ func (l *Lab) within(f func() error) error {
 		return fmt.Errorf("opening the lab's network namespace: %w", err)
 	}
 	defer ns.Close()
-	result := make(chan error, 1)
-	go func() {
-		// Never unlocked: the runtime ends the thread with the goroutine, so that
-		// nothing else ever runs on the lab's network.
-		runtime.LockOSThread()
-		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			result <- fmt.Errorf("entering the lab's network namespace: %w", err)
-			return
-		}
-		result <- f()
-	}()
-	return <-result
+	// The thread goes back before it is let go. To let it end instead would end
+	// what was started from it too: the containers die with the thread that
+	// started them (prctl(2), PR_SET_PDEATHSIG).
+	runtime.LockOSThread()
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("opening this thread's network namespace: %w", err)
+	}
+	defer own.Close()
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("entering the lab's network namespace: %w", err)
+	}
+	result := f()
+	if err := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("leaving the lab's network namespace: %w", err) // and the thread stays locked
+	}
+	runtime.UnlockOSThread()
+	return result
 }
