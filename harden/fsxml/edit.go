@@ -30,6 +30,7 @@ type Editor struct {
 	vars   map[string]string
 	values map[int32]string            // of each parameter that is there
 	added  map[int32]map[string]string // to each element, by name
+	wholes map[int32][]*Config         // elements put into each element
 }
 
 type paramKey struct {
@@ -56,6 +57,7 @@ func (c *Config) Edit() *Editor {
 		vars:    map[string]string{},
 		values:  map[int32]string{},
 		added:   map[int32]map[string]string{},
+		wholes:  map[int32][]*Config{},
 	}
 }
 

@@ -15,9 +15,11 @@ type insertion struct {
 	items []item
 }
 
-// An item is one new line: a parameter, or a variable's directive.
+// An item is one new line, a parameter or a variable's directive; or the lines
+// of a whole element.
 type item struct {
 	name, value, text string
+	whole             *Config // the element, read by itself
 }
 
 func (it item) directive() bool { return strings.HasPrefix(it.text, "<X-PRE-PROCESS ") }
@@ -70,7 +72,7 @@ func (e *Editor) insertParam(settings int32, name, value string) error {
 	}
 	e.added[settings][name] = value
 	text := fmt.Sprintf(`<param name="%s" value="%s"/>`, escape(name, '"'), escape(value, '"'))
-	e.put(where, form, item{name, value, text})
+	e.put(where, form, item{name: name, value: value, text: text})
 	return nil
 }
 
@@ -138,7 +140,7 @@ func (e *Editor) insertVar(file, name, value string) error {
 	if f < 0 {
 		return fmt.Errorf("the file is not part of the configuration: %w", ErrNotFound)
 	}
-	it := item{name, value, fmt.Sprintf(`<X-PRE-PROCESS cmd="set" data="%s=%s"/>`, name, value)}
+	it := item{name: name, value: value, text: fmt.Sprintf(`<X-PRE-PROCESS cmd="set" data="%s=%s"/>`, name, value)}
 	data := e.c.files[f].data
 	last := int32(-1)
 	for _, d := range e.c.directives {

@@ -121,7 +121,10 @@ func take(patches []patch, o *fileToken) ([]xml.Token, []patch) {
 		switch {
 		case p.insertion != nil && (errors.Is(o.err, io.EOF) || p.start <= o.start):
 			for _, it := range p.insertion.items {
-				if !it.directive() {
+				switch {
+				case it.whole != nil:
+					wanted = append(wanted, tokensOf(it.whole)...)
+				case !it.directive():
 					start := xml.StartElement{Name: xml.Name{Local: "param"}, Attr: []xml.Attr{
 						{Name: xml.Name{Local: "name"}, Value: it.name},
 						{Name: xml.Name{Local: "value"}, Value: it.value},
@@ -216,5 +219,18 @@ func (t *tokens) next() *fileToken {
 		_, f.end, _ = t.p.segs.origin(max(lo, hi-1))
 		f.end++
 		return f
+	}
+}
+
+// tokensOf reads an element that was put in whole.
+func tokensOf(whole *Config) []xml.Token {
+	var all []xml.Token
+	p := &preprocessor{out: whole.doc, segs: whole.segs}
+	for t := newTokens(p); ; {
+		f := t.next()
+		if f.err != nil {
+			return all // at its end: it was read once without an error
+		}
+		all = append(all, f.token)
 	}
 }
