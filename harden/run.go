@@ -77,9 +77,16 @@ func (r *Runner) start(phase report.Phase, p *plan.Plan) *session {
 	s.m = &Machine{
 		View: host.NewView(r.Host), Plan: p, Phase: phase, Started: time.Now(), Live: live, WhyNot: why,
 		program: cmp.Or(r.program, "/proc/self/exe"),
-		warn:    func(text string) { s.report.Warnings = append(s.report.Warnings, text) },
+		warn:    s.warn,
 	}
 	return s
+}
+
+// warn puts a sentence into the report, once: a step may be asked twice.
+func (s *session) warn(text string) {
+	if !slices.Contains(s.report.Warnings, text) {
+		s.report.Warnings = append(s.report.Warnings, text)
+	}
 }
 
 // run proposes and carries out.

@@ -24,6 +24,9 @@ type Step struct {
 	// OnlyWithOthers steps speak after all others, and only if one of those
 	// changes something: a backup of an unchanged machine is noise.
 	OnlyWithOthers bool
+	// Replan marks a step whose actions make files that later steps change: a
+	// package brings its own. Once they ran, those steps look again.
+	Replan bool
 	// Propose changes nothing. It reads through m, which shows the machine with
 	// what earlier steps proposed.
 	Propose func(ctx context.Context, m *Machine) (Proposal, error)
