@@ -32,6 +32,9 @@ type Config struct {
 	// Leave the firewall's policy alone. Bans are enforced all the same.
 	// Defaults to `false`.
 	SkipFirewall bool `mapstructure:"skip_firewall"`
+	// Keep the rules that UFW has already, and add to them. By default they are
+	// dropped, and the report names each of them. Defaults to `false`.
+	KeepRules bool `mapstructure:"keep_rules"`
 	// Leave fail2ban alone. Defaults to `false`.
 	SkipFail2ban bool `mapstructure:"skip_fail2ban"`
 	// UDP ports for media, `FIRST:LAST`. Defaults to `16384:32768`, which is
@@ -86,6 +89,11 @@ type Fail2ban struct {
 	// Failures within `find_time` after which a source is banned, from 1.
 	// Defaults to `20`.
 	MaxRetry *int `mapstructure:"max_retry"`
+	// Count challenges apart from failures and unknown users, and ban a source
+	// after so many of them within `find_time`: a telephone that works makes
+	// challenges too, and an office of fifty behind one address makes hundreds.
+	// Defaults to `0`: all are counted together, up to `max_retry`.
+	ChallengeMaxRetry *int `mapstructure:"challenge_max_retry"`
 	// The window in which failures are counted, in seconds, from 1. Defaults to
 	// `300`.
 	FindTime *int `mapstructure:"find_time"`

@@ -23,6 +23,7 @@ type FlatConfig struct {
 	AdminUsers          []string          `mapstructure:"admin_users" cty:"admin_users" hcl:"admin_users"`
 	SIPAllowFrom        []string          `mapstructure:"sip_allow_from" cty:"sip_allow_from" hcl:"sip_allow_from"`
 	SkipFirewall        *bool             `mapstructure:"skip_firewall" cty:"skip_firewall" hcl:"skip_firewall"`
+	KeepRules           *bool             `mapstructure:"keep_rules" cty:"keep_rules" hcl:"keep_rules"`
 	SkipFail2ban        *bool             `mapstructure:"skip_fail2ban" cty:"skip_fail2ban" hcl:"skip_fail2ban"`
 	RTPPortRange        *string           `mapstructure:"rtp_port_range" cty:"rtp_port_range" hcl:"rtp_port_range"`
 	SSHPorts            []int             `mapstructure:"ssh_ports" cty:"ssh_ports" hcl:"ssh_ports"`
@@ -61,6 +62,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"admin_users":                &hcldec.AttrSpec{Name: "admin_users", Type: cty.List(cty.String), Required: false},
 		"sip_allow_from":             &hcldec.AttrSpec{Name: "sip_allow_from", Type: cty.List(cty.String), Required: false},
 		"skip_firewall":              &hcldec.AttrSpec{Name: "skip_firewall", Type: cty.Bool, Required: false},
+		"keep_rules":                 &hcldec.AttrSpec{Name: "keep_rules", Type: cty.Bool, Required: false},
 		"skip_fail2ban":              &hcldec.AttrSpec{Name: "skip_fail2ban", Type: cty.Bool, Required: false},
 		"rtp_port_range":             &hcldec.AttrSpec{Name: "rtp_port_range", Type: cty.String, Required: false},
 		"ssh_ports":                  &hcldec.AttrSpec{Name: "ssh_ports", Type: cty.List(cty.Number), Required: false},
@@ -79,11 +81,12 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 // FlatFail2ban is an auto-generated flat version of Fail2ban.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatFail2ban struct {
-	MaxRetry  *int     `mapstructure:"max_retry" cty:"max_retry" hcl:"max_retry"`
-	FindTime  *int     `mapstructure:"find_time" cty:"find_time" hcl:"find_time"`
-	BanTime   *int     `mapstructure:"ban_time" cty:"ban_time" hcl:"ban_time"`
-	BanAction *string  `mapstructure:"ban_action" cty:"ban_action" hcl:"ban_action"`
-	IgnoreIP  []string `mapstructure:"ignore_ip" cty:"ignore_ip" hcl:"ignore_ip"`
+	MaxRetry          *int     `mapstructure:"max_retry" cty:"max_retry" hcl:"max_retry"`
+	ChallengeMaxRetry *int     `mapstructure:"challenge_max_retry" cty:"challenge_max_retry" hcl:"challenge_max_retry"`
+	FindTime          *int     `mapstructure:"find_time" cty:"find_time" hcl:"find_time"`
+	BanTime           *int     `mapstructure:"ban_time" cty:"ban_time" hcl:"ban_time"`
+	BanAction         *string  `mapstructure:"ban_action" cty:"ban_action" hcl:"ban_action"`
+	IgnoreIP          []string `mapstructure:"ignore_ip" cty:"ignore_ip" hcl:"ignore_ip"`
 }
 
 // FlatMapstructure returns a new FlatFail2ban.
@@ -98,11 +101,12 @@ func (*Fail2ban) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec
 // The decoded values from this spec will then be applied to a FlatFail2ban.
 func (*FlatFail2ban) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"max_retry":  &hcldec.AttrSpec{Name: "max_retry", Type: cty.Number, Required: false},
-		"find_time":  &hcldec.AttrSpec{Name: "find_time", Type: cty.Number, Required: false},
-		"ban_time":   &hcldec.AttrSpec{Name: "ban_time", Type: cty.Number, Required: false},
-		"ban_action": &hcldec.AttrSpec{Name: "ban_action", Type: cty.String, Required: false},
-		"ignore_ip":  &hcldec.AttrSpec{Name: "ignore_ip", Type: cty.List(cty.String), Required: false},
+		"max_retry":           &hcldec.AttrSpec{Name: "max_retry", Type: cty.Number, Required: false},
+		"challenge_max_retry": &hcldec.AttrSpec{Name: "challenge_max_retry", Type: cty.Number, Required: false},
+		"find_time":           &hcldec.AttrSpec{Name: "find_time", Type: cty.Number, Required: false},
+		"ban_time":            &hcldec.AttrSpec{Name: "ban_time", Type: cty.Number, Required: false},
+		"ban_action":          &hcldec.AttrSpec{Name: "ban_action", Type: cty.String, Required: false},
+		"ignore_ip":           &hcldec.AttrSpec{Name: "ignore_ip", Type: cty.List(cty.String), Required: false},
 	}
 	return s
 }

@@ -20,6 +20,7 @@ func isUnknown(s string) bool { return strings.Contains(s, unknown) }
 func (c *Config) plan() *plan.Plan {
 	p := plan.Default()
 	p.SkipFirewall = c.SkipFirewall
+	p.KeepRules = c.KeepRules
 	p.SkipFail2ban = c.SkipFail2ban
 	text(&p.ConfDir, c.ConfDir)
 	text(&p.ServiceName, c.ServiceName)
@@ -29,6 +30,7 @@ func (c *Config) plan() *plan.Plan {
 	list(&p.SSHPorts, c.SSHPorts)
 
 	number(&p.Fail2ban.MaxRetry, c.Fail2ban.MaxRetry)
+	number(&p.Fail2ban.ChallengeMaxRetry, c.Fail2ban.ChallengeMaxRetry)
 	number(&p.Fail2ban.FindTime, c.Fail2ban.FindTime)
 	number(&p.Fail2ban.BanTime, c.Fail2ban.BanTime)
 	text(&p.Fail2ban.BanAction, c.Fail2ban.BanAction)

@@ -61,6 +61,7 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 		admin_users    = ["ops"]
 		sip_allow_from = ["203.0.113.0/24", "2001:db8::1"]
 		skip_firewall  = true
+		keep_rules     = true
 		skip_fail2ban  = true
 		rtp_port_range = "20000:21000"
 		ssh_ports      = [22, 2222]
@@ -80,7 +81,7 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 	want := &plan.Plan{
 		ConfDir: "/opt/freeswitch/conf", ServiceName: "fs", AdminUsers: []string{"ops"},
 		SIPAllowFrom: []string{"203.0.113.0/24", "2001:db8::1"},
-		SkipFirewall: true, SkipFail2ban: true, RTPPortRange: "20000:21000", SSHPorts: []int{22, 2222},
+		SkipFirewall: true, KeepRules: true, SkipFail2ban: true, RTPPortRange: "20000:21000", SSHPorts: []int{22, 2222},
 		Fail2ban: plan.Fail2ban{
 			MaxRetry: 10, FindTime: 60, BanTime: 3600,
 			BanAction: "iptables-allports", IgnoreIP: []string{"192.0.2.1"},
@@ -275,7 +276,7 @@ func TestDocumentedDefaults(t *testing.T) {
 	d := plan.Default()
 	for option, value := range map[string]any{
 		"ServiceName string": d.ServiceName, "RTPPortRange string": d.RTPPortRange,
-		"SkipFirewall bool": d.SkipFirewall, "SkipFail2ban bool": d.SkipFail2ban,
+		"SkipFirewall bool": d.SkipFirewall, "KeepRules bool": d.KeepRules, "SkipFail2ban bool": d.SkipFail2ban,
 		"Enabled config.Trilean": d.RateLimit.Enabled, "BanAction string": d.Fail2ban.BanAction,
 		"Fail2ban MaxRetry": d.Fail2ban.MaxRetry, "Fail2ban FindTime": d.Fail2ban.FindTime, "Fail2ban BanTime": d.Fail2ban.BanTime,
 		"Recidive MaxRetry": d.Recidive.MaxRetry, "Recidive FindTime": d.Recidive.FindTime, "Recidive BanTime": d.Recidive.BanTime,

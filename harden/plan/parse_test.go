@@ -16,6 +16,7 @@ func TestEmptyPlanIsEveryDefault(t *testing.T) {
 		AdminUsers:   []string{},
 		SIPAllowFrom: []string{},
 		SkipFirewall: false,
+		KeepRules:    false,
 		SkipFail2ban: false,
 		RTPPortRange: "16384:32768",
 		SSHPorts:     []int{},
@@ -55,7 +56,7 @@ func TestEncodeParsesBack(t *testing.T) {
 	p.ServiceName = `freeswitch@dash\x2dname`
 	p.AdminUsers = []string{"admin", "ops.team"}
 	p.SIPAllowFrom = []string{"198.51.100.7", "2001:db8::/32"}
-	p.SkipFirewall, p.SkipFail2ban = true, true
+	p.SkipFirewall, p.KeepRules, p.SkipFail2ban = true, true, true
 	p.RTPPortRange = "20000:20001"
 	p.SSHPorts = []int{22, 2222}
 	p.Fail2ban = plan.Fail2ban{MaxRetry: 1, FindTime: 2, BanTime: 3, BanAction: "iptables-allports", IgnoreIP: []string{"::1"}}

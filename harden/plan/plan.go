@@ -26,6 +26,8 @@ type Plan struct {
 	SIPAllowFrom []string `json:"sip_allow_from"`
 	// SkipFirewall leaves the firewall's policy alone.
 	SkipFirewall bool `json:"skip_firewall"`
+	// KeepRules adds to the firewall's rules instead of replacing them.
+	KeepRules bool `json:"keep_rules"`
 	// SkipFail2ban leaves fail2ban alone.
 	SkipFail2ban bool `json:"skip_fail2ban"`
 	// RTPPortRange is "FIRST:LAST", UDP ports.
@@ -39,7 +41,11 @@ type Plan struct {
 
 // Fail2ban is the jail over FreeSWITCH's log. Times are seconds.
 type Fail2ban struct {
-	MaxRetry  int      `json:"max_retry"`
+	MaxRetry int `json:"max_retry"`
+	// ChallengeMaxRetry counts challenges apart from failures and unknown users,
+	// up to a number of their own. 0: all are counted together.
+	ChallengeMaxRetry int `json:"challenge_max_retry"`
+
 	FindTime  int      `json:"find_time"`
 	BanTime   int      `json:"ban_time"`
 	BanAction string   `json:"ban_action"`

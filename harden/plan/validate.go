@@ -42,6 +42,9 @@ func (p *Plan) Validate() error {
 		}
 	}
 	f.atLeastOne("fail2ban.max_retry", p.Fail2ban.MaxRetry)
+	if n := p.Fail2ban.ChallengeMaxRetry; n < 0 {
+		f.add("fail2ban.challenge_max_retry: %d is too small; it takes a whole number from 1, or 0 to count challenges together with failures", n)
+	}
 	f.atLeastOne("fail2ban.find_time", p.Fail2ban.FindTime)
 	f.atLeastOne("fail2ban.ban_time", p.Fail2ban.BanTime)
 	if a := p.Fail2ban.BanAction; a != "nftables" && a != "iptables-allports" {

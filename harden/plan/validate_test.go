@@ -17,6 +17,7 @@ var faults = map[string]func(*plan.Plan){
 	`rtp_port_range: "32768:16384" is not a range`:       func(p *plan.Plan) { p.RTPPortRange = "32768:16384" },
 	`ssh_ports: 65536 is not a TCP port`:                 func(p *plan.Plan) { p.SSHPorts = []int{22, 65536} },
 	`fail2ban.max_retry: 0 is too small`:                 func(p *plan.Plan) { p.Fail2ban.MaxRetry = 0 },
+	`fail2ban.challenge_max_retry: -1 is too small`:      func(p *plan.Plan) { p.Fail2ban.ChallengeMaxRetry = -1 },
 	`fail2ban.find_time: -1 is too small`:                func(p *plan.Plan) { p.Fail2ban.FindTime = -1 },
 	`fail2ban.ban_time: 0 is too small`:                  func(p *plan.Plan) { p.Fail2ban.BanTime = 0 },
 	`fail2ban.ban_action: "iptables" is not known`:       func(p *plan.Plan) { p.Fail2ban.BanAction = "iptables" },
