@@ -67,6 +67,12 @@ func TestFirstBootByHandOnARunningFreeSWITCH(t *testing.T) {
 	if out := m.sh("grep -c 'default_password=1234' /etc/freeswitch/vars.xml; ls -d /var/lib/fs-harden /etc/fs-harden /etc/fs_cli.conf /root/freeswitch-* 2>/dev/null || true"); out != "1" {
 		t.Errorf("after the rollback: %s", out)
 	}
+	if tables := m.run("nft", "list", "tables"); strings.Contains(tables, "fs_harden") {
+		t.Errorf("the table outlives its file: %s", tables)
+	}
+	if s := m.run("ufw", "status"); !strings.Contains(s, "inactive") {
+		t.Errorf("the firewall is still up: %s", s)
+	}
 	m.run("systemctl", "restart", "freeswitch")
 	m.run("fs_cli", "-H", "127.0.0.1", "-p", "ClueCon", "-x", "status")
 }

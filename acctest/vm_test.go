@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/acctest/bakery"
 	"github.com/goldenswitch/packer-plugin-freeswitch/acctest/lab"
 )
 
@@ -16,7 +17,7 @@ import (
 // bakes a disk, and two overlays of it boot.
 func TestAVirtualMachine(t *testing.T) {
 	lab.Require(t)
-	debian, err := shop.Lab.Debian(shop.ctx)
+	debian, err := shop.Lab.Debian(shop.ctx, bakery.Packages...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func TestTheBakeTellsWhatWaitsForFirstBoot(t *testing.T) {
 			waiting = append(waiting, st.Name)
 		}
 	}
-	if want := []string{"credentials", "fs-cli", "reload", "commit"}; !slices.Equal(waiting, want) {
+	if want := []string{"credentials", "fs-cli", "reload", "packages", "commit"}; !slices.Equal(waiting, want) {
 		t.Errorf("deferred: %v, want %v", waiting, want)
 	}
 }

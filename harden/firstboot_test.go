@@ -254,7 +254,7 @@ func TestVerifyTellsDrift(t *testing.T) {
 		spoil func(tree)
 		check string
 	}{
-		"a silent profile": {func(tr tree) { tr.write("/etc/freeswitch/sip_profiles/site.xml", siteProfile) }, "log-auth-failures"},
+		"a silent profile": {func(tr tree) { tr.write("/etc/freeswitch/sip_profiles/site.xml", siteProfile) }, "log-auth-failures kernel-table firewall-files"},
 		"an open socket": {func(tr tree) {
 			p := "/etc/freeswitch/autoload_configs/event_socket.conf.xml"
 			tr.write(p, strings.ReplaceAll(tr.read(p), "127.0.0.1", "0.0.0.0"))

@@ -61,7 +61,7 @@ func putBack(_ context.Context, m *Machine) (Proposal, error) {
 		p.Changes = append(p.Changes, Change{Path: en.Path, Node: en.Before, Summary: "as before fs-harden"})
 	}
 	if m.Live {
-		p.Actions = []Action{daemonReload(m.Host)}
+		p.Actions = standDown(m, originals)
 		m.Warn("the files are as they were, FreeSWITCH's known passwords included: restart FreeSWITCH to make it read them, and do not leave it on a network like this")
 	}
 	return p, nil

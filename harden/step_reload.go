@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -116,6 +117,11 @@ func (s socket) takeOver(ctx context.Context, want string) error {
 		if _, err := conn.API(ctx, "sofia profile "+name+" rescan"); err != nil {
 			return fmt.Errorf("rescanning the SIP profile %s: %w", name, err)
 		}
+	}
+	// The jails' log is a profile of its own, which the module reads when it is
+	// loaded. One that was never loaded has nothing to tell.
+	if _, err := conn.API(ctx, "reload mod_logfile"); err != nil && !strings.Contains(err.Error(), "-ERR") {
+		return fmt.Errorf("reload mod_logfile: %w", err)
 	}
 	// The answer to this one may be lost with the connection: what counts is the proof.
 	if _, err := conn.API(ctx, "reload mod_event_socket"); err != nil && !errors.Is(err, esl.ErrDropped) {

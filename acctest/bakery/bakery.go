@@ -42,9 +42,13 @@ func Open(ctx context.Context, l *lab.Lab, project, packer string) (*Bakery, err
 	return &Bakery{Lab: l, Packer: p, Project: project}, nil
 }
 
+// Packages are what the defence needs. They are on the machine already, so that
+// a bake in the lab, whose network ends in the lab, downloads nothing.
+var Packages = []string{"fail2ban", "iptables", "nftables", "python3-systemd", "ufw"}
+
 // Machine boots a Debian with FreeSWITCH running, nothing hardened yet.
 func (b *Bakery) Machine(ctx context.Context, name string) (*lab.Container, error) {
-	debian, err := b.Lab.Debian(ctx)
+	debian, err := b.Lab.Debian(ctx, Packages...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,390 @@
+//go:build linux && acceptance
+
+package acctest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/acctest/bakery"
+	"github.com/goldenswitch/packer-plugin-freeswitch/acctest/lab"
+)
+
+// attackers are those whom data/README.md blames, and nobody else.
+var attackers = []string{
+	"10.77.0.11", "10.77.0.12", "10.77.0.14", "10.77.0.15", "10.77.0.16", "10.77.0.19",
+	"10.77.0.20", "10.77.0.21", "10.77.0.22", "fd77::11", "fd77::12", "fd77::13",
+}
+
+const (
+	authLog = "/var/log/freeswitch/fs-harden-auth.log"
+	// patience bounds what is to happen within seconds, on a busy test machine.
+	patience = 40 * time.Second
+)
+
+// guarded is a machine with fail2ban on which a plan was applied.
+func guarded(t *testing.T, name, plan string) machine {
+	t.Helper()
+	lab.Require(t)
+	debian, err := shop.Lab.Debian(shop.ctx, bakery.Packages...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := debian.InstallFreeSWITCH(shop.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := boot(t, image, name, lab.BootOptions{})
+	if err := m.CopyIn(shop.ctx, filepath.Join(shop.Project, ".build/fs-harden-linux-amd64"), "/root/fs-harden"); err != nil {
+		t.Fatal(err)
+	}
+	m.sh("cat >/root/plan.json <<'EOF'\n" + plan + "\nEOF")
+	m.harden()
+	return m
+}
+
+// harden applies the plan, and tells which steps changed something.
+func (m machine) harden() (changed []string) {
+	m.t.Helper()
+	out, err := m.Exec(shop.ctx, "sh", "-c", "/root/fs-harden apply --plan /root/plan.json --json 2>&1")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if err != nil {
+		m.t.Fatalf("apply: %v\n%s\n%s", err, strings.Join(lines[max(0, len(lines)-3):], "\n"), m.sh("tail -20 /var/log/fail2ban.log; journalctl --no-pager -n 20 -u fail2ban"))
+	}
+	var rep struct {
+		Steps []struct{ Name, Status string }
+	}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &rep); err != nil {
+		m.t.Fatalf("the last line is not the report: %v\n%s", err, out)
+	}
+	for _, s := range rep.Steps {
+		if s.Status == "changed" {
+			changed = append(changed, s.Name)
+		}
+	}
+	return changed
+}
+
+// feed writes a log of shared/data to the log that the jail reads, as if it
+// happened now.
+func (m machine) feed(name string) {
+	m.t.Helper()
+	b, err := os.ReadFile(filepath.Join(shop.Project, "..", "shared", "data", name))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.write(strings.ReplaceAll(string(b), "2026-11-22 22:", "@DAY@ 22:"))
+}
+
+// fail writes so many failed registrations of one source to it.
+func (m machine) fail(source string, times int) {
+	m.t.Helper()
+	m.write(strings.Repeat(fmt.Sprintf("@DAY@ 22:00:00.000001 50.00%% [WARNING] sofia_reg.c:1787 SIP auth failure (REGISTER) on sofia profile 'internal' for [1@2] from ip %s\n", source), times))
+}
+
+func (m machine) write(text string) {
+	m.t.Helper()
+	file := filepath.Join(m.t.TempDir(), "log")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := m.CopyIn(shop.ctx, file, "/root/log"); err != nil {
+		m.t.Fatal(err)
+	}
+	m.sh(`sed -E "s/@DAY@ [0-9]+:[0-9]+:[0-9]+/$(date '+%Y-%m-%d %H:%M:%S')/" /root/log >>` + authLog)
+}
+
+// banned are the sources that a jail has banned now.
+func (m machine) banned(jail string) []string {
+	m.t.Helper()
+	list := strings.Fields(m.run("fail2ban-client", "get", jail, "banip"))
+	slices.Sort(list)
+	return list
+}
+
+// soon waits until a jail has banned exactly these.
+func (m machine) soon(jail string, want ...string) {
+	m.t.Helper()
+	slices.Sort(want)
+	var got []string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if got = m.banned(jail); slices.Equal(got, want) {
+			return
+		}
+	}
+	m.t.Fatalf("%s has banned %s, want %s\n%s", jail, got, want, m.sh("tail -30 /var/log/fail2ban.log"))
+}
+
+func (m machine) jails() []string {
+	m.t.Helper()
+	_, list, _ := strings.Cut(m.run("fail2ban-client", "status"), "Jail list:")
+	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\n", r) })
+}
+
+// The whole life of a ban: exactly those who attacked, both families, and it
+// outlasts restarts, rotation and a reboot.
+func TestFail2banBansWhoAttacks(t *testing.T) {
+	m := guarded(t, "guarded", `{"skip_firewall": true, "sip_allow_from": ["198.51.100.0/24"], "fail2ban": {"max_retry": 4}}`)
+	if got := m.jails(); !slices.Equal(got, []string{"freeswitch", "recidive", "sshd"}) {
+		t.Fatalf("jails: %s", got)
+	}
+	began := time.Now()
+	m.feed("freeswitch-1.10.12-attack.log")
+	m.soon("freeswitch", attackers...)
+	t.Logf("%d sources banned %.1f s after their lines were written", len(attackers), time.Since(began).Seconds())
+
+	t.Run("once is enough", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		pid := m.property("fail2ban", "MainPID")
+		if changed := m.harden(); len(changed) > 0 {
+			t.Errorf("the second apply changed: %s", changed)
+		}
+		if now := m.property("fail2ban", "MainPID"); now != pid {
+			t.Error("the second apply restarted fail2ban")
+		}
+	})
+	t.Run("victims and the trusted", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		m.feed("freeswitch-1.10.12-injection.log")
+		m.fail("198.51.100.7", 50) // in sip_allow_from
+		m.fail("10.99.0.1", 4)     // read behind them
+		m.soon("freeswitch", append([]string{"10.99.0.1"}, attackers...)...)
+	})
+	t.Run("restart", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		m.run("systemctl", "restart", "fail2ban")
+		m.waitJails(3)
+		m.soon("freeswitch", append([]string{"10.99.0.1"}, attackers...)...)
+	})
+	t.Run("rotation", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		m.sh("mv " + authLog + " " + authLog + ".1 && install -o freeswitch -g freeswitch -m 640 /dev/null " + authLog)
+		m.fail("fd99::1", 4)
+		m.soon("freeswitch", append([]string{"10.99.0.1", "fd99::1"}, attackers...)...)
+	})
+	t.Run("sshd comes and goes", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		m.run("mv", "/usr/sbin/sshd", "/usr/sbin/sshd.away")
+		m.harden()
+		if got := m.jails(); slices.Contains(got, "sshd") {
+			t.Errorf("jails without sshd: %s", got)
+		}
+		m.run("mv", "/usr/sbin/sshd.away", "/usr/sbin/sshd")
+		m.harden()
+		// As the journal has it from OpenSSH of Debian 12, and of Debian 13.
+		for n, name := range []string{"sshd", "sshd-session"} {
+			// It lives until journald has looked at it.
+			m.sh(fmt.Sprintf("cp /usr/bin/logger /root/%[1]s && (for i in 1 2 3 4 5; do echo 'Failed password for root from 10.99.0.%[2]d port 4711 ssh2'; done; sleep 2) | /root/%[1]s -i -t %[1]s", name, 200+n))
+		}
+		m.soon("sshd", "10.99.0.200", "10.99.0.201")
+	})
+	t.Run("reboot, the logs cleaned away", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		m.run("rm", "-f", authLog, "/var/log/fail2ban.log")
+		if err := m.Reboot(shop.ctx); err != nil {
+			t.Fatal(err)
+		}
+		m.waitBoot()
+		m.waitJails(3)
+		m.soon("freeswitch", append([]string{"10.99.0.1", "fd99::1"}, attackers...)...)
+		if owner := m.sh("stat -c %U:%a " + authLog); owner != "freeswitch:640" && owner != "freeswitch:660" {
+			t.Errorf("the log is of %s", owner)
+		}
+	})
+}
+
+func (m machine) waitJails(n int) {
+	m.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if out, err := m.Exec(shop.ctx, "fail2ban-client", "status"); err == nil && strings.Contains(out, fmt.Sprintf("Number of jail:\t%d", n)) {
+			return
+		}
+	}
+	m.t.Fatalf("no %d jails:\n%s", n, m.sh("tail -30 /var/log/fail2ban.log; journalctl --no-pager -n 20 -u fail2ban"))
+}
+
+// Three bans lead to the long one: a day is 3 s here, a week is an hour. The
+// second way to ban is proven along.
+func TestRecidiveFires(t *testing.T) {
+	for action, kernel := range map[string]string{
+		"nftables":          "nft list set inet fs_harden ban_recidive_v4",
+		"iptables-allports": "iptables -S f2b-recidive; iptables -S INPUT",
+	} {
+		t.Run(action, func(t *testing.T) {
+			m := guarded(t, "recidive-"+action, `{"skip_firewall": true, "fail2ban": {"max_retry": 3, "ban_time": 3, "ban_action": "`+action+`"}, "recidive": {"find_time": 60, "ban_time": 3600}}`)
+			for round := range 3 {
+				m.fail("10.99.0.66", 3)
+				m.soon("freeswitch", "10.99.0.66")
+				if round < 2 {
+					m.soon("recidive")
+					m.soon("freeswitch")
+				}
+			}
+			m.soon("recidive", "10.99.0.66")
+			if out := m.sh(kernel); !strings.Contains(out, "10.99.0.66") || (strings.Contains(kernel, "INPUT") && !strings.Contains(out, "-A INPUT -j f2b-recidive")) {
+				t.Errorf("in the kernel:\n%s", out)
+			}
+		})
+	}
+}
+
+// Challenges counted apart: an office that works is not banned for them.
+func TestChallengesApart(t *testing.T) {
+	m := guarded(t, "apart", `{"skip_firewall": true, "fail2ban": {"challenge_max_retry": 1000}}`)
+	office := "@DAY@ 22:00:00.000001 50.00% [WARNING] sofia_reg.c:1842 SIP auth challenge (REGISTER) on sofia profile 'internal' for [1@2] from ip 10.99.0.50\n"
+	m.write(strings.Repeat(office, 500))
+	m.fail("10.99.0.1", 20)
+	m.soon("freeswitch", "10.99.0.1")
+	m.soon("freeswitch-challenge")
+	m.write(strings.Repeat(office, 500))
+	m.soon("freeswitch-challenge", "10.99.0.50")
+	m.soon("freeswitch", "10.99.0.1")
+}
+
+// What the jail reads is refusals only. A real FreeSWITCH writes SIP traces and
+// SDP to its own log, forged lines and all, and none of it to the jail's.
+func TestNothingForgedReachesTheJail(t *testing.T) {
+	if os.Getenv(lab.FreeSWITCHEnv) == "" {
+		t.Skipf("%s names no real FreeSWITCH, whose log modules this is about", lab.FreeSWITCHEnv)
+	}
+	m := guarded(t, "forged", `{"skip_firewall": true, "rate_limit": {"enabled": false}}`)
+	m.run("/root/fs-harden", "firstboot")
+	m.run("systemctl", "restart", "freeswitch")
+	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {
+		if out, err := m.Exec(shop.ctx, "fs_cli", "-x", "sofia status profile internal"); err == nil && strings.Contains(out, "RUNNING") {
+			break
+		} else if err == nil && strings.Contains(out, "BIND-URL") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the profile internal does not run:\n%s", m.sh("tail -30 /var/log/freeswitch/freeswitch.log"))
+		}
+	}
+	m.run("fs_cli", "-x", "sofia global siptrace on")
+	m.run("fs_cli", "-x", "fsctl loglevel debug")
+	address := m.sh(`ss -Hlnu 'sport = :5060' | awk '$4 !~ /\[/ {sub(/:5060$/, "", $4); print $4; exit}'`)
+	m.sip(address, "5080", "INVITE", "v=0\r\no=- 1 1 IN IP4 "+address+"\r\ns=-\r\nc=IN IP4 "+address+"\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"+forged+"\r\n")
+	m.sip(address, "5060", "REGISTER", "")
+	log := m.eventually(authLog, "SIP auth challenge (REGISTER)")
+	m.eventually("/var/log/freeswitch/freeswitch.log", "203.0.113.200")
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, "sofia_reg.c:") || strings.Contains(line, "203.0.113.200") {
+			t.Errorf("in the jail's log: %s", line)
+		}
+	}
+	// FreeSWITCH's own rotation makes a new file, which the jail follows.
+	inode := m.run("stat", "-c", "%i", authLog)
+	m.sh("kill -HUP $(pgrep -x freeswitch)")
+	for end := time.Now().Add(patience); m.sh("stat -c %i "+authLog+" || true") == inode; time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("SIGHUP did not rotate the log")
+		}
+	}
+	m.fail("10.99.0.77", 20)
+	m.soon("freeswitch", "10.99.0.77")
+}
+
+const forged = "2026-11-22 22:22:12.811985 98.77% [WARNING] sofia_reg.c:3210 Can't find user [1@1] from 203.0.113.200"
+
+// sip sends one request to FreeSWITCH on its own machine.
+func (m machine) sip(address, port, method, body string) {
+	m.t.Helper()
+	text := method + " sip:1000@" + address + " SIP/2.0\r\n" +
+		"Via: SIP/2.0/UDP " + address + ":5099;branch=z9hG4bK" + method + "\r\n" +
+		"From: <sip:1000@" + address + ">;tag=" + method + "\r\nTo: <sip:1000@" + address + ">\r\n" +
+		"Call-ID: " + method + "@x\r\nCSeq: 1 " + method + "\r\nMax-Forwards: 70\r\n" +
+		"Contact: <sip:1000@" + address + ":5099>\r\nContent-Type: application/sdp\r\n" +
+		fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
+	file := filepath.Join(m.t.TempDir(), "sip")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := m.CopyIn(shop.ctx, file, "/root/sip"); err != nil {
+		m.t.Fatal(err)
+	}
+	m.run("bash", "-c", "dd if=/root/sip bs=64k count=1 status=none >/dev/udp/"+address+"/"+port)
+}
+
+// eventually waits until a file holds the text, and gives the file.
+func (m machine) eventually(file, text string) string {
+	m.t.Helper()
+	var got string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if got = m.run("cat", file); strings.Contains(got, text) {
+			return got
+		}
+	}
+	m.t.Fatalf("%s does not come to hold %q:\n%s", file, text, got)
+	return ""
+}
+
+// In a chroot the packages are installed and nothing is started; the machine
+// that boots from it has its jails.
+func TestFail2banFromAChroot(t *testing.T) {
+	lab.Require(t)
+	debian, err := shop.Lab.Debian(shop.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := debian.InstallFreeSWITCH(shop.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	helper, err := os.ReadFile(filepath.Join(shop.Project, ".build/fs-harden-linux-amd64"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	baked, err := image.Derive(shop.ctx, "chroot-baked", func(root string) error {
+		if err := os.WriteFile(filepath.Join(root, "root/fs-harden"), helper, 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(root, "root/plan.json"), []byte(`{"skip_firewall": true}`), 0o644); err != nil {
+			return err
+		}
+		// As chroot builders do.
+		apply := "mount -t proc proc /proc && /root/fs-harden apply --plan /root/plan.json --json; s=$?; umount /proc; exit $s"
+		out, err := lab.Chroot(shop.ctx, root, "sh", "-c", apply)
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(out, "installed: fail2ban, python3-systemd, nftables") {
+			t.Errorf("the report does not name the packages:\n%s", out)
+		}
+		if _, err := os.Stat(filepath.Join(root, "usr/sbin/policy-rc.d")); err == nil {
+			t.Error("policy-rc.d was left behind")
+		}
+		for _, p := range left(root) {
+			t.Errorf("left running on the build host: %s", p)
+		}
+		out, err = lab.Chroot(shop.ctx, root, "sh", "-c", apply)
+		if strings.Contains(out, `"status":"changed"`) {
+			t.Errorf("the second apply changed something:\n%s", out)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := boot(t, baked, "chroot-booted", lab.BootOptions{})
+	m.waitJails(3)
+	m.fail("10.99.0.1", 20)
+	m.soon("freeswitch", "10.99.0.1")
+}
+
+// left are the processes whose root is a folder of the build host.
+func left(root string) (programs []string) {
+	links, _ := filepath.Glob("/proc/[0-9]*/root") // the pattern is well formed
+	for _, link := range links {
+		if at, err := os.Readlink(link); err == nil && at == root {
+			name, _ := os.ReadFile(filepath.Join(filepath.Dir(link), "comm"))
+			programs = append(programs, strings.TrimSpace(string(name)))
+		}
+	}
+	return programs
+}
