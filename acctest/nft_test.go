@@ -37,7 +37,7 @@ func hardened(t *testing.T, plan string) *kernel {
 		lab.Require(t)
 	}
 	if _, err := exec.LookPath("nft"); err != nil {
-		t.Skip("nft is not installed (package nftables)")
+		t.Fatal("nft is not installed: apt-get install nftables")
 	}
 	k := &kernel{t: t, tree: t.TempDir()}
 	var err error
