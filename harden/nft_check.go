@@ -3,7 +3,6 @@ package harden
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,13 +24,37 @@ func (c chains) at(name string) *chain {
 	return c[name]
 }
 
-var (
-	chainLine = regexp.MustCompile(`^\s*chain (\S+) \{`)
-	hookLine  = regexp.MustCompile(`hook (\w+) priority (-?\d+);`)
-	// The words of a rule that its signature is made of. "@th" is no set but a
-	// place in the packet.
-	namedWord = regexp.MustCompile(`@[a-z][\w-]*|counter name "[^"]+"|jump \S+|\b(?:drop|return|accept)$`)
-)
+// namedWords are the words of a rule that its signature is made of: sets,
+// counters, chains that are jumped to, and the verdict.
+func namedWords(rule string) []string {
+	var out []string
+	f := strings.Fields(rule)
+	for i, word := range f {
+		last, next := i == len(f)-1, ""
+		if !last {
+			next = f[i+1]
+		}
+		switch {
+		case strings.HasPrefix(word, "@") && !strings.HasPrefix(word, "@th,"): // "@th" is a place in the packet
+			out = append(out, word)
+		case word == "counter" && next == "name":
+			out = append(out, "counter "+strings.Trim(f[min(i+2, len(f)-1)], `"`))
+		case word == "jump":
+			out = append(out, "jump "+next)
+		case last && (word == "drop" || word == "return" || word == "accept"):
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+// hooked reads "type filter hook input priority -150; policy accept;".
+func hooked(rule string) (hook string, ok bool) {
+	_, rest, ok := strings.Cut(rule, "hook ")
+	at, rest, ok2 := strings.Cut(rest, " priority ")
+	priority, _, ok3 := strings.Cut(rest, ";")
+	return at + " " + priority, ok && ok2 && ok3
+}
 
 // wantChains reads the rules out of our own file, which has one a line.
 func wantChains(ruleset string) chains {
@@ -39,12 +62,14 @@ func wantChains(ruleset string) chains {
 	var in string
 	for _, line := range strings.Split(ruleset, "\n") {
 		rule := strings.TrimSpace(line)
-		switch m := chainLine.FindStringSubmatch(line); {
+		name, isChain := strings.CutPrefix(rule, "chain ")
+		name, _, opens := strings.Cut(name, " {")
+		switch {
 		case strings.HasPrefix(rule, "#"):
 		case strings.HasPrefix(rule, "delete chain"):
 			delete(out, rule[strings.LastIndexByte(rule, ' ')+1:])
-		case m != nil:
-			in = m[1]
+		case isChain && opens:
+			in = name
 			out.at(in)
 			if strings.HasSuffix(rule, "}") {
 				in = ""
@@ -53,18 +78,11 @@ func wantChains(ruleset string) chains {
 		case rule == "}":
 			in = ""
 		default:
-			if h := hookLine.FindStringSubmatch(rule); h != nil {
-				out.at(in).hook = h[1] + " " + h[2]
+			if h, ok := hooked(rule); ok {
+				out.at(in).hook = h
 				continue
 			}
-			var words []string
-			for _, w := range namedWord.FindAllString(rule, -1) {
-				w = strings.NewReplacer("counter name ", "counter ", `"`, "").Replace(w)
-				if w != "@th" {
-					words = append(words, w)
-				}
-			}
-			out.at(in).rules = append(out.at(in).rules, signature(words))
+			out.at(in).rules = append(out.at(in).rules, signature(namedWords(rule)))
 		}
 	}
 	return out

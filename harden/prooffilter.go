@@ -1,11 +1,11 @@
 package harden
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
@@ -18,12 +18,32 @@ const (
 	filterBytes = 4 << 20
 )
 
-// aFailure is a line that blames somebody (sofia_reg.c:1787, 1842, 3210). One
+// blames tells a line that blames somebody (sofia_reg.c:1787, 1842, 3210). One
 // that a request forged by folding its headers does not begin with a date.
-var aFailure = regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\d [^\n]*\[WARNING\] sofia_reg\.c:\d+ (?:SIP auth (?:failure|challenge) |Can't find user \[)`)
+func blames(line string) bool {
+	const date = "2006-01-02"
+	if len(line) < len(date) {
+		return false
+	}
+	if _, err := time.Parse(date, line[:len(date)]); err != nil {
+		return false
+	}
+	_, rest, ok := strings.Cut(line, " [WARNING] sofia_reg.c:")
+	_, said, ok2 := strings.Cut(rest, " ")
+	return ok && ok2 && (strings.HasPrefix(said, "SIP auth failure ") || strings.HasPrefix(said, "SIP auth challenge ") ||
+		strings.HasPrefix(said, "Can't find user ["))
+}
 
-// regexSummary is what fail2ban-regex ends with.
-var regexSummary = regexp.MustCompile(`(?m)^Lines: (\d+) lines, (\d+) ignored, (\d+) matched, (\d+) missed`)
+// regexSummary reads what fail2ban-regex ends with.
+func regexSummary(out string) (lines, matched int, ok bool) {
+	for line := range strings.Lines(out) {
+		var ignored, missed int
+		if n, _ := fmt.Sscanf(line, "Lines: %d lines, %d ignored, %d matched, %d missed", &lines, &ignored, &matched, &missed); n == 4 {
+			return lines, matched, true
+		}
+	}
+	return 0, 0, false
+}
 
 // checkFilter runs fail2ban's own filter over the log of this machine. A filter
 // that finds nothing where there is something looks like a quiet machine.
@@ -73,13 +93,18 @@ func runFilter(ctx context.Context, m *Machine, log string) (string, error) {
 }
 
 func judgeFilter(log string, text, out []byte) (string, error) {
-	s := regexSummary.FindSubmatch(out)
-	if s == nil {
+	lines, matched, ok := regexSummary(string(out))
+	if !ok {
 		return "", fmt.Errorf("fail2ban-regex does not say how many lines of %s match", log)
 	}
-	failures := len(aFailure.FindAll(text, -1))
-	if bytes.Equal(s[3], []byte("0")) && failures > 0 {
+	failures := 0
+	for line := range strings.Lines(string(text)) {
+		if blames(line) {
+			failures++
+		}
+	}
+	if matched == 0 && failures > 0 {
 		return "", fmt.Errorf("%s holds %d failures and the filter %s finds none of them: run fs-harden apply", log, failures, filterPath)
 	}
-	return fmt.Sprintf("%s of the last %s lines of %s match; %d of those tell of a refused user", s[3], s[1], log, failures), nil
+	return fmt.Sprintf("%d of the last %d lines of %s match; %d of those tell of a refused user", matched, lines, log, failures), nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -139,27 +138,32 @@ func dropsSet(expr []map[string]json.RawMessage, counted map[string]int) (set st
 	return set, packets, drops && set != ""
 }
 
-// savedRule is a line of iptables-save -c.
-var savedRule = regexp.MustCompile(`(?m)^\[(\d+):\d+\] -A (\S+) (.*)$`)
+// savedRule reads a line of iptables-save -c: [PACKETS:BYTES] -A CHAIN RULE.
+func savedRule(line string) (packets int, chain, rule string, ok bool) {
+	counted, line, ok1 := strings.Cut(strings.TrimSuffix(line, "\n"), "] -A ")
+	chain, rule, ok2 := strings.Cut(line, " ")
+	before, _, ok3 := strings.Cut(strings.TrimPrefix(counted, "["), ":")
+	packets, err := strconv.Atoi(before)
+	return packets, chain, rule, ok1 && ok2 && ok3 && err == nil
+}
 
 func banInChains(listing string, a netip.Addr) (banRule, error) {
 	want := "-s " + netip.PrefixFrom(a, a.BitLen()).String() + " -j "
 	hooked := map[string]bool{}
 	var found *banRule
 	var chain string
-	for _, r := range savedRule.FindAllStringSubmatch(listing, -1) {
-		if target, ok := strings.CutPrefix(r[3], "-j "); ok && r[2] == "INPUT" {
-			hooked[target] = true
-		}
-		verdict, ok := strings.CutPrefix(r[3], want)
-		if !ok || verdict != "DROP" && !strings.HasPrefix(verdict, "REJECT") {
+	for line := range strings.Lines(listing) {
+		packets, at, rule, ok := savedRule(line)
+		if !ok {
 			continue
 		}
-		packets, err := strconv.Atoi(r[1])
-		if err != nil {
-			return banRule{}, err
+		if target, ok := strings.CutPrefix(rule, "-j "); ok && at == "INPUT" {
+			hooked[target] = true
 		}
-		chain, found = r[2], &banRule{"the chain " + r[2], packets}
+		verdict, ok := strings.CutPrefix(rule, want)
+		if ok && (verdict == "DROP" || strings.HasPrefix(verdict, "REJECT")) {
+			chain, found = at, &banRule{"the chain " + at, packets}
+		}
 	}
 	switch {
 	case found == nil:

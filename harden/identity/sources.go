@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -61,20 +60,29 @@ func named(s string) string {
 	return s
 }
 
-var ec2ID = regexp.MustCompile(`^i-[0-9a-f]{8}([0-9a-f]{9})?$`)
-
 // ec2 is the instance id on Nitro machines, known without the network.
 func ec2(h *host.Host) string {
 	if h.Container() {
 		return ""
 	}
-	if s := line(h, "/sys/class/dmi/id/board_asset_tag"); ec2ID.MatchString(s) {
+	s := line(h, "/sys/class/dmi/id/board_asset_tag")
+	if id, ok := strings.CutPrefix(s, "i-"); ok && (len(id) == 8 || len(id) == 17) && isHex(id) {
 		return s
 	}
 	return ""
 }
 
-var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+// isUUID tells the form of RFC 9562, section 4, in lower case.
+func isUUID(s string) bool {
+	for i, part := range strings.Split(s, "-") {
+		if i > 4 || len(part) != [...]int{8, 4, 4, 4, 12}[i] || !isHex(part) {
+			return false
+		}
+	}
+	return len(s) == 36
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
 // sharedUUIDs come from firmware that nobody filled in: many machines have them.
 var sharedUUIDs = map[string]bool{
@@ -92,17 +100,15 @@ var sharedUUIDs = map[string]bool{
 // productUUID is the machine's SMBIOS identity; in a container it is the host's.
 func productUUID(h *host.Host) string {
 	s := strings.ToLower(line(h, "/sys/class/dmi/id/product_uuid"))
-	if h.Container() || !uuid.MatchString(s) || sharedUUIDs[s] {
+	if h.Container() || !isUUID(s) || sharedUUIDs[s] {
 		return ""
 	}
 	return s
 }
 
-var hex32 = regexp.MustCompile(`^[0-9a-f]{32}$`)
-
 func machineID(h *host.Host) string {
 	s := strings.ToLower(line(h, "/etc/machine-id"))
-	if !hex32.MatchString(s) || strings.Trim(s, "0") == "" { // machine-id(5): all zeros is none
+	if len(s) != 32 || !isHex(s) || strings.Trim(s, "0") == "" { // machine-id(5): all zeros is none
 		return ""
 	}
 	return s

@@ -5,31 +5,49 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
-var (
+const (
+	lower   = "abcdefghijklmnopqrstuvwxyz"
+	letters = lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits  = "0123456789"
 	// systemd.unit(5): the characters of a unit name without the suffix; a
 	// template's instance follows an "@".
-	unitName = regexp.MustCompile(`^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,199}$`)
+	inUnitNames = letters + digits + `:_.\@-`
 	// The path goes into a unit file, where blanks, quotes and % have meanings.
-	plainPath = regexp.MustCompile(`^[A-Za-z0-9/_.@+-]+$`)
+	inPlainPaths = letters + digits + "/_.@+-"
 	// useradd(8) on Debian, and what cloud images use.
-	userName = regexp.MustCompile(`^[a-z_][a-z0-9_.-]{0,31}$`)
+	inUserNames    = lower + digits + "_.-"
+	beginUserNames = lower + "_"
 )
+
+func isUnitName(s string) bool {
+	return made(s, inUnitNames, 200) && s[0] != '-' && !strings.HasSuffix(s, ".service")
+}
+
+func isUserName(s string) bool {
+	return made(s, inUserNames, 32) && strings.Contains(beginUserNames, s[:1])
+}
+
+// made tells whether s is made of these characters alone, and of no more than so
+// many. Nothing here is worth package regexp, whose tables of Unicode would be a
+// tenth of the helper.
+func made(s, of string, atMost int) bool {
+	return s != "" && len(s) <= atMost && strings.Trim(s, of) == ""
+}
 
 // Validate tells every fault of the plan at once, each naming its option and
 // what it takes. Nil means that the plan can be carried out.
 func (p *Plan) Validate() error {
 	var f faults
 	f.confDir(p.ConfDir)
-	if !unitName.MatchString(p.ServiceName) || strings.HasSuffix(p.ServiceName, ".service") {
+	if !isUnitName(p.ServiceName) {
 		f.add("service_name: %q is not a systemd unit name; give it without .service, as in \"freeswitch\"", p.ServiceName)
 	}
 	for _, u := range p.AdminUsers {
-		if !userName.MatchString(u) {
+		if !isUserName(u) {
 			f.add("admin_users: %q is not a login name; give names as they stand in /etc/passwd", u)
 		}
 	}
@@ -88,7 +106,7 @@ func (f *faults) confDir(dir string) {
 		f.add("conf_dir: %q is not an absolute path, as in \"/etc/freeswitch\"", dir)
 	case path.Clean(dir) == "/":
 		f.add("conf_dir: %q cannot be FreeSWITCH's configuration folder", dir)
-	case !plainPath.MatchString(dir):
+	case !made(dir, inPlainPaths, len(dir)):
 		f.add("conf_dir: %q holds a character other than letters, digits and /_.@+-; link to the folder under a plain name", dir)
 	}
 }
