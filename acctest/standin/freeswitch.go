@@ -105,19 +105,24 @@ func run(a arguments) (err error) {
 	}
 	defer func() { err = errors.Join(err, pidFile.Close(), os.Remove(a.pidFile())) }()
 
-	signal.Ignore(syscall.SIGHUP)
-	ended := make(chan os.Signal, 1)
+	hup, ended := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
 	signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
 	s, err := fakeswitch.Start(a.options)
 	if err != nil {
 		return err
 	}
 	a.tell(ready)
-	select {
-	case <-ended:
-	case <-s.Stopped():
+	for {
+		select {
+		case <-hup:
+			s.HangUp()
+		case <-ended:
+			return s.Close()
+		case <-s.Stopped():
+			return s.Close()
+		}
 	}
-	return s.Close()
 }
 
 // lockPIDFile writes this process's number; the lock on the file is how a

@@ -2,10 +2,16 @@ package fakeswitch
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 	"time"
 )
+
+// Die makes "reload mod_event_socket" end the whole process, as a crash does, and
+// is taken away by that; see ModuleInUse.
+const Die = "standin-die"
 
 // version is what FreeSWITCH 1.10.12 calls itself.
 const version = "1.10.12-release"
@@ -38,6 +44,8 @@ func (s *Switch) execute(command string) answer {
 		a.text = s.variable(argument)
 	case "show":
 		a.text = s.show(argument)
+	case "originate":
+		a.text = s.originate(argument)
 	case "sofia":
 		a.text = s.sofia(strings.Fields(argument))
 	case "reload", "unload", "load":
@@ -52,6 +60,10 @@ func (s *Switch) execute(command string) answer {
 	case "shutdown":
 		a.text, a.then = "+OK\n", s.shutdown
 	case "fsctl":
+		if argument == "send_sighup" {
+			a.text, a.then = "+OK\n", s.HangUp
+			break
+		}
 		if argument != "shutdown" && !strings.HasPrefix(argument, "shutdown ") {
 			a.text = "-USAGE: [shutdown [cancel|elegant|asap|now|restart]]\n"
 			break
@@ -85,6 +97,9 @@ func (s *Switch) background(command string) {
 // can (mod_commands.c:2785). "reload" reads the configuration first.
 func (s *Switch) changeModule(verb, argument string) string {
 	name := strings.TrimSpace(strings.TrimPrefix(argument, "-f "))
+	if name == "mod_logfile" {
+		return s.changeLogfile(verb)
+	}
 	if name != "mod_event_socket" {
 		return "-ERR unloading module [No such module!]\n"
 	}
@@ -99,7 +114,12 @@ func (s *Switch) changeModule(verb, argument string) string {
 		case <-time.After(s.options.ReloadDelay):
 		case <-s.stopped:
 		}
-		if s.told(ModuleInUse) {
+		if s.told(Die) {
+			_ = os.Remove(filepath.Join(s.options.DBDir, Die)) // the next start is to live
+			s.shutdown()
+			return ""
+		}
+		if s.told(ModuleInUse) || s.holdsModule() {
 			s.log.line("WARNING", "switch_loadable_module.c:2345", "Module %s is in use, cannot unload.", name)
 			text.WriteString("-ERR unloading module [Module in use.]\n")
 		} else {
@@ -157,11 +177,15 @@ func (s *Switch) status() string {
 		int(up.Hours())/24, int(up.Hours())%24, int(up.Minutes())%60, int(up.Seconds())%60, up.Milliseconds()%1000, up.Microseconds()%1000, version)
 }
 
-// show answers "show registrations" with the columns of FreeSWITCH's table
+// show answers "show calls", and "show registrations" with the columns of FreeSWITCH's table
 // (switch_core_sqldb.c).
 func (s *Switch) show(argument string) string {
-	if argument != "registrations" {
-		return "-USAGE: registrations\n"
+	switch argument {
+	case "calls":
+		return s.showCalls()
+	case "registrations":
+	default:
+		return "-USAGE: calls|registrations\n"
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -96,10 +96,13 @@ func (s *Switch) unloadEventSocket() {
 }
 
 // listen opens the address; "::" is both families, as it is for FreeSWITCH on
-// Linux. It says whether that worked.
+// Linux, and "0.0.0.0" is one. It says whether that worked.
 func (m *eventSocket) listen() bool {
-	address := net.JoinHostPort(m.ip, m.port)
-	listener, err := net.Listen("tcp", address)
+	network := "tcp"
+	if ip, err := netip.ParseAddr(m.ip); err == nil && ip.Is4() {
+		network = "tcp4"
+	}
+	listener, err := net.Listen(network, net.JoinHostPort(m.ip, m.port))
 	if err != nil {
 		m.owner.log.line("ERR", "mod_event_socket.c:2990", "Socket Error! Could not listen on %s:%s", m.ip, m.port)
 		return false

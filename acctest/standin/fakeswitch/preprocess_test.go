@@ -42,7 +42,7 @@ func TestPreprocess(t *testing.T) {
 			write(t, filepath.Join(dir, "sub", "b.xml"), "<two/>\n")
 			write(t, filepath.Join(dir, "sub", "a.xml"), "<X-PRE-PROCESS cmd=\"include\" data=\"deep/x.xml\"/>\n<one/>\n")
 			write(t, filepath.Join(dir, "sub", "deep", "x.xml"), `<X-PRE-PROCESS cmd="set" data="deep=1"/>`)
-			p := preprocessor{variables: map[string]string{"local_ip_v4": "198.51.100.7"}, log: testLog(t)}
+			p := preprocessor{variables: map[string]string{"local_ip_v4": "198.51.100.7"}, log: &logger{}}
 			if err := p.file(filepath.Join(dir, "freeswitch.xml"), 0); err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func TestPreprocess(t *testing.T) {
 func TestIncludeOfItselfEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "freeswitch.xml")
 	write(t, path, "<p/>\n<X-PRE-PROCESS cmd=\"include\" data=\"freeswitch.xml\"/>\n")
-	p := preprocessor{variables: map[string]string{}, log: testLog(t)}
+	p := preprocessor{variables: map[string]string{}, log: &logger{}}
 	if err := p.file(path, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestIncludeOfItselfEnds(t *testing.T) {
 // FreeSWITCH finds in it.
 func TestVanilla(t *testing.T) {
 	conf := filepath.Join("..", "..", "..", "..", "shared", "data", "vanilla-conf-1.10.12")
-	p := preprocessor{variables: coreVariables(Options{ConfDir: conf}), log: testLog(t)}
+	p := preprocessor{variables: coreVariables(Options{ConfDir: conf}), log: &logger{}}
 	p.variables["local_ip_v4"] = "10.77.0.2"
 	if err := p.file(filepath.Join(conf, "freeswitch.xml"), 0); err != nil {
 		t.Fatal(err)
@@ -95,20 +95,6 @@ func TestVanilla(t *testing.T) {
 	if got, want := p.variables["bong-ring"], "v=-7;%(100,0,941.0,1477.0);v=-7;>=2;+=.1;%(1400,0,350,440)"; got != want {
 		t.Errorf("bong-ring is %q, want %q", got, want)
 	}
-}
-
-func testLog(t *testing.T) *logger {
-	t.Helper()
-	log, err := openLog(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := log.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return log
 }
 
 func write(t *testing.T, path, text string) {

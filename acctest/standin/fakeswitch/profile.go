@@ -77,6 +77,7 @@ func (p *profile) serve() {
 		if err != nil {
 			continue
 		}
+		p.owner.trace("recv", string(packet[:n]), from)
 		r, err := parseRequest(string(packet[:n]))
 		if err != nil {
 			continue // a parser of SIP drops what it cannot read

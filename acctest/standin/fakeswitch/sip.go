@@ -45,7 +45,8 @@ func (p *profile) register(r *request, from netip.AddrPort) []string {
 	}
 }
 
-// invite rings nobody: a call that is let in ends with 480.
+// invite rings nobody: a call that is let in ends with 404, and one without SDP
+// with 480.
 func (p *profile) invite(r *request, from netip.AddrPort) []string {
 	if r.header("contact") == "" {
 		p.owner.log.line("ERR", "sofia.c:10451", "NO CONTACT!")
@@ -54,7 +55,7 @@ func (p *profile) invite(r *request, from netip.AddrPort) []string {
 	user, host := r.address("from")
 	channel, uuid := "sofia/"+p.name+"/"+user+"@"+host, newUUID()
 	p.owner.log.session(uuid, "NOTICE", "switch_channel.c:1142", "New Channel %s [%s]", channel, uuid)
-	p.owner.log.session(uuid, "INFO", "sofia.c:10460", "%s receiving invite from %s:%d version: %s  64bit call-id: %s",
+	p.owner.log.session(uuid, "INFO", "sofia.c:10460 sofia_handle_sip_i_invite", "%s receiving invite from %s:%d version: %s  64bit call-id: %s",
 		channel, from.Addr().Unmap(), from.Port(), version, r.header("call-id"))
 	trying := r.respond("100 Trying", from)
 	credentials := r.header("proxy-authorization")
@@ -66,6 +67,11 @@ func (p *profile) invite(r *request, from netip.AddrPort) []string {
 		case stale:
 			return []string{trying, p.challenge(r, from, credentials != "")}
 		}
+	}
+	if r.body != "" {
+		p.owner.log.session(uuid, "DEBUG", "sofia.c:7515", "Remote SDP:\n%s\n", strings.ReplaceAll(r.body, "\r\n", "\n"))
+		p.owner.log.session(uuid, "NOTICE", "switch_channel.c:3352", "Hangup %s [CS_EXECUTE] [NO_ROUTE_DESTINATION]", channel)
+		return []string{trying, r.respond("404 Not Found", from)}
 	}
 	p.owner.log.session(uuid, "INFO", "sofia.c:8033", "No SDP in INVITE and 3pcc not enabled, hanging up.")
 	p.owner.log.session(uuid, "NOTICE", "sofia.c:8035", "Hangup %s [CS_NEW] [MANDATORY_IE_MISSING]", channel)

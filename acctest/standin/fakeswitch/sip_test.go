@@ -21,6 +21,7 @@ type phone struct {
 	conn net.Conn
 	host string
 	seq  int
+	body string // of what is sent
 }
 
 // call looks up where a profile listens and returns a phone for it.
@@ -57,7 +58,7 @@ func (p *phone) send(method, user string, headers ...string) string {
 		"From: " + address + ";tag=1", "To: " + address, "Call-ID: " + fmt.Sprint(p.seq) + "@x",
 		fmt.Sprintf("CSeq: %d %s", p.seq, method), "Contact: <sip:me@127.0.0.1:9>",
 	}
-	packet := strings.Join(append(lines, headers...), "\r\n") + "\r\nContent-Length: 0\r\n\r\n"
+	packet := strings.Join(append(lines, headers...), "\r\n") + fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n", len(p.body)) + p.body
 	if _, err := p.conn.Write([]byte(packet)); err != nil {
 		p.t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ func (s *Switch) sofia(words []string) string {
 		return s.sofiaProfile(words[1], strings.ToLower(words[2]))
 	case len(words) >= 1 && strings.EqualFold(words[0], "profile"):
 		return "Invalid Args!\n"
+	case len(words) == 3 && strings.EqualFold(words[0], "global") && strings.EqualFold(words[1], "siptrace"):
+		return s.siptrace(words[2])
 	default:
 		return "USAGE:\nsofia profile <name> [start | stop | restart | rescan]\nsofia status\n"
 	}

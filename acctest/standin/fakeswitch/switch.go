@@ -1,7 +1,7 @@
 // Package fakeswitch is test code: it stands in for FreeSWITCH on machines
 // that have none, and imitates what FreeSWITCH 1.10.12 does with its
-// configuration, its event socket and the SIP requests of strangers. It
-// carries no calls.
+// configuration, its event socket and the SIP requests of strangers. Calls are
+// entries of a list, for what must not end them.
 //
 // What it imitates, with the place in FreeSWITCH's source:
 //
@@ -15,6 +15,8 @@
 //   - SIP over UDP on every profile: challenge, digest, registration, and the
 //     log lines of those (sofia.c, sofia_reg.c), in the form that
 //     shared/data/freeswitch-1.10.12-attack.log holds;
+//   - the log profiles of logfile.conf, by file, function and level, their
+//     rotation, and SIP traces, which come without a prefix (mod_logfile.c);
 //   - the two private keys made at the first start (switch_core_cert.c:250).
 //
 // Where it departs from FreeSWITCH: commands in the configuration ("exec",
@@ -28,7 +30,6 @@
 package fakeswitch
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,6 +78,8 @@ type Switch struct {
 	module        *eventSocket // nil while unloaded
 	profiles      map[string]*profile
 	registrations map[string]registration
+	calls         []*call
+	tracing       bool // every SIP packet is logged
 }
 
 // Start reads the configuration and opens the event socket and the SIP
@@ -87,13 +90,9 @@ func Start(o Options) (*Switch, error) {
 	if err := os.MkdirAll(o.RunDir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the run folder: %w", err)
 	}
-	log, err := openLog(filepath.Join(o.LogDir, "freeswitch.log"))
-	if err != nil {
-		return nil, err
-	}
 	s := &Switch{
 		options:       o,
-		log:           log,
+		log:           &logger{},
 		started:       time.Now(),
 		now:           time.Now,
 		stopped:       make(chan struct{}),
@@ -102,16 +101,17 @@ func Start(o Options) (*Switch, error) {
 		registrations: map[string]registration{},
 	}
 	if err := s.loadXML(); err != nil {
-		return nil, errors.Join(fmt.Errorf("read the configuration: %w", err), log.close())
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
+	s.loadLogfile()
 	if err := makeKeys(filepath.Join(o.ConfDir, "tls")); err != nil {
-		log.line("ERR", "switch_core_cert.c:291", "Certificate generation failed: %v", err)
+		s.log.line("ERR", "switch_core_cert.c:291", "Certificate generation failed: %v", err)
 	}
 	for _, name := range s.configuration().profileNames() {
 		s.startProfile(name)
 	}
 	s.loadEventSocket()
-	log.line("CONSOLE", "switch_core.c:2504", "FreeSWITCH Started")
+	s.log.line("CONSOLE", "switch_core.c:2504", "FreeSWITCH Started")
 	return s, nil
 }
 
@@ -154,7 +154,7 @@ func (s *Switch) loadXML() error {
 		return err
 	}
 	expanded := filepath.Join(s.options.LogDir, "freeswitch.xml.fsxml")
-	if err := os.WriteFile(expanded+".tmp", p.out.Bytes(), 0o660); err != nil {
+	if err := os.WriteFile(expanded+".tmp", p.out.Bytes(), 0o666); err != nil {
 		return err
 	}
 	if err := os.Rename(expanded+".tmp", expanded); err != nil {
