@@ -46,6 +46,20 @@ type BootOptions struct {
 	// InstanceID is what cloud-init's NoCloud source tells the machine. Where it
 	// is empty, cloud-init finds no source and does not run.
 	InstanceID string
+	// Clock is what a VM's hardware clock shows at each start, in UTC and as
+	// qemu's -rtc base= takes it; empty: the host's time. A container has none.
+	Clock string
+	// NoNetAdmin takes from a container the right to change its network, as a
+	// container that shares its host's has it. A VM ignores it.
+	NoNetAdmin bool
+}
+
+// capabilities are those that a container gets beyond nspawn's own.
+func (o BootOptions) capabilities() string {
+	if o.NoNetAdmin {
+		return "CAP_IPC_LOCK"
+	}
+	return "CAP_IPC_LOCK,CAP_NET_ADMIN"
 }
 
 // machineName is what a host name, a network namespace and nspawn all take.

@@ -13,17 +13,6 @@ import (
 	"strings"
 )
 
-// suite is the Debian release of every machine of the lab.
-const suite = "bookworm"
-
-// basePackages are in every machine: systemd, SSH, cloud-init as cloud images
-// have it, and a kernel that the virtual machine boots.
-var basePackages = []string{
-	"ca-certificates", "cloud-init", "dbus", "ifupdown", "initramfs-tools",
-	"iproute2", "isc-dhcp-client", "libnss-myhostname", "linux-image-cloud-amd64",
-	"openssh-server", "procps", "sudo", "systemd", "systemd-sysv", "udev",
-}
-
 // dpkgExcludes keep out of the machines what no test reads.
 var dpkgExcludes = []string{
 	"/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*",
@@ -33,38 +22,43 @@ var dpkgExcludes = []string{
 //go:embed templates
 var templates embed.FS
 
-// Debian returns an image of a small Debian 12 with basePackages and the extra
-// packages, the user debian with passwordless sudo, and the lab's SSH key for it
-// and for root. The root filesystem is built once and then kept in the cache.
+// Debian is Release of Debian 12.
 func (l *Lab) Debian(ctx context.Context, extra ...string) (*Image, error) {
-	entry, err := l.debianEntry(ctx, extra)
+	return l.Release(ctx, Bookworm, extra...)
+}
+
+// Release returns an image of a small Debian with the release's packages and the
+// extra ones, the user debian with passwordless sudo, and the lab's SSH key for
+// it and for root. The root filesystem is built once and then kept in the cache.
+func (l *Lab) Release(ctx context.Context, release Release, extra ...string) (*Image, error) {
+	entry, err := l.debianEntry(ctx, release, extra)
 	if err != nil {
 		return nil, err
 	}
 	base := &Image{lab: l, layers: []string{filepath.Join(entry, "root")}}
-	return base.Derive(ctx, "debian", func(root string) error {
+	return base.Derive(ctx, string(release), func(root string) error {
 		return os.WriteFile(filepath.Join(root, "etc/ssh/lab_authorized_keys"), []byte(l.key.public), 0o644)
 	})
 }
 
-func (l *Lab) debianEntry(ctx context.Context, extra []string) (string, error) {
-	packages := slices.Concat(basePackages, extra)
+func (l *Lab) debianEntry(ctx context.Context, release Release, extra []string) (string, error) {
+	packages := slices.Concat(release.packages(), extra)
 	slices.Sort(packages)
 	packages = slices.Compact(packages)
 	ingredients, err := templateTexts()
 	if err != nil {
 		return "", err
 	}
-	ingredients = slices.Concat(ingredients, []string{suite}, packages, dpkgExcludes)
+	ingredients = slices.Concat(ingredients, []string{string(release)}, packages, dpkgExcludes)
 	return l.Cache.Entry(ctx, "debian", ingredients, func(dir string) error {
-		l.log("building a Debian %s root filesystem with mmdebstrap (about a minute)", suite)
-		return mmdebstrap(ctx, dir, packages)
+		l.log("building a Debian %s root filesystem with mmdebstrap (about a minute)", release)
+		return mmdebstrap(ctx, dir, release, packages)
 	})
 }
 
 // mmdebstrap fills dir/root, with the files under templates/debian/rootfs in place
 // before the packages so that their scripts see them.
-func mmdebstrap(ctx context.Context, dir string, packages []string) error {
+func mmdebstrap(ctx context.Context, dir string, release Release, packages []string) error {
 	work := filepath.Join(dir, "templates")
 	if err := copyTemplates("templates/debian", work); err != nil {
 		return err
@@ -78,7 +72,7 @@ func mmdebstrap(ctx context.Context, dir string, packages []string) error {
 	for _, path := range dpkgExcludes {
 		args = append(args, "--dpkgopt=path-exclude="+path)
 	}
-	args = append(args, suite, filepath.Join(dir, "root"))
+	args = append(args, string(release), filepath.Join(dir, "root"))
 	cmd := ownProcessGroup(ctx, "mmdebstrap", args...)
 	cmd.Env = append(os.Environ(), "LAB_TEMPLATES="+work)
 	if _, err := runCmd(cmd); err != nil {

@@ -167,6 +167,35 @@ func (l *Lab) Dial(ctx context.Context, network, address string) (net.Conn, erro
 	return conn, err
 }
 
+// Alias gives the lab's end of its network one more address, for a test to be a
+// stranger with. Containers answer it by their default route.
+func (l *Lab) Alias(ctx context.Context, address netip.Addr) error {
+	args := fmt.Sprintf("addr replace %s/%d dev br0", address, address.BitLen())
+	if address.Is6() {
+		args += " nodad"
+	}
+	return ipIn(ctx, l.name, args)
+}
+
+// ListenUDP opens a socket on the lab's network, at an address that it has.
+func (l *Lab) ListenUDP(local netip.AddrPort) (conn *net.UDPConn, err error) {
+	err = l.within(func() (err error) {
+		conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(local))
+		return err
+	})
+	return conn, err
+}
+
+// DialFrom is Dial from an address that the lab's network has.
+func (l *Lab) DialFrom(ctx context.Context, local netip.Addr, network, address string) (conn net.Conn, err error) {
+	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))}
+	err = l.within(func() (err error) {
+		conn, err = dialer.DialContext(ctx, network, address)
+		return err
+	})
+	return conn, err
+}
+
 // within runs f on a thread in the lab's network namespace. A socket stays in
 // the namespace where it was made.
 func (l *Lab) within(f func() error) error {

@@ -41,7 +41,7 @@ func (c *Container) nspawnCommand(console, group *os.File) *exec.Cmd {
 		"systemd-nspawn", "--directory=" + c.layer.root, "--boot", "--quiet",
 		"--register=no", "--keep-unit",
 		"--machine=" + c.name, "--hostname=" + c.name, "--uuid=" + plainUUID(c.options.UUID),
-		"--capability=CAP_NET_ADMIN,CAP_IPC_LOCK",
+		"--capability=" + c.options.capabilities(),
 		"--console=read-only", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
 	}
 	cmd := ownProcessGroup(context.Background(), args[0], args[1:]...)

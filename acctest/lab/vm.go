@@ -95,7 +95,11 @@ func freePort(ctx context.Context) (int, error) {
 }
 
 func (v *VM) qemuArgs() []string {
-	return slices.Concat(v.disk.kernelArgs(v.name, v.options), []string{
+	var clock []string
+	if v.options.Clock != "" {
+		clock = []string{"-rtc", "base=" + v.options.Clock}
+	}
+	return slices.Concat(clock, v.disk.kernelArgs(v.name, v.options), []string{
 		"-name", v.name, "-uuid", v.options.UUID,
 		"-accel", accelerator, "-m", memory, "-smp", processors,
 		"-display", "none", "-monitor", "none", "-no-reboot",
