@@ -60,6 +60,15 @@ func (h *Host) Lookup(path string) (Node, error) {
 }
 
 func lookup(p string) (Node, error) {
+	n, err := outline(p)
+	if err == nil && n.Kind == File {
+		n.Data, err = readNoFollow(p)
+	}
+	return n, err
+}
+
+// outline is all of a node but a file's content.
+func outline(p string) (Node, error) {
 	info, err := os.Lstat(p)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return Node{Kind: Absent}, nil
@@ -77,9 +86,6 @@ func lookup(p string) (Node, error) {
 	switch {
 	case info.Mode().IsRegular():
 		n.Kind = File
-		if n.Data, err = readNoFollow(p); err != nil {
-			return Node{}, err
-		}
 	case info.IsDir():
 		n.Kind = Folder
 	case info.Mode()&fs.ModeSymlink != 0:

@@ -43,12 +43,7 @@ func (h *Host) PutAll(list ...Placed) error {
 			folders = append(folders, dir)
 		}
 	}
-	for _, dir := range folders {
-		if syncErr := syncFolder(dir); syncErr != nil && !errors.Is(syncErr, fs.ErrNotExist) {
-			err = errors.Join(err, fmt.Errorf("syncing the folder %s: %w", h.inside(dir), syncErr))
-		}
-	}
-	return err
+	return errors.Join(err, h.syncFolders(folders))
 }
 
 // put does the work and tells where, on the machine that runs us, and whether

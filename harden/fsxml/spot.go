@@ -1,0 +1,66 @@
+package fsxml
+
+// A Spot is one element, and where it stands. It belongs to its configuration
+// and copies nothing, so that going through a directory of ten thousand users
+// costs what reading it does. The zero value is no element: it has no
+// attributes and nothing below it.
+type Spot struct {
+	c *Config
+	i int32
+}
+
+// Spots returns every element that matches a place, as Elements does.
+func (c *Config) Spots(place Place) []Spot { return Spot{c, c.top}.All(place) }
+
+// All returns every element that matches a place below this one.
+func (s Spot) All(place Place) []Spot {
+	if s.c == nil {
+		return nil
+	}
+	cur := []int32{s.i}
+	for _, step := range place.steps() {
+		var next []int32
+		for _, parent := range cur {
+			next = append(next, s.c.children(parent, step)...)
+		}
+		cur = next
+	}
+	spots := make([]Spot, len(cur))
+	for k, i := range cur {
+		spots[k] = Spot{s.c, i}
+	}
+	return spots
+}
+
+// Attr returns an attribute, decoded; empty where there is none.
+func (s Spot) Attr(name string) string {
+	if s.c == nil || s.i == 0 {
+		return ""
+	}
+	return s.c.nodes[s.i].value(s.c.doc, name)
+}
+
+// File is the file that the element's tag begins in; empty for none.
+func (s Spot) File() string {
+	if s.c == nil || s.i == 0 {
+		return ""
+	}
+	name, _ := s.c.position(int(s.c.nodes[s.i].start))
+	return name
+}
+
+// Param returns the value of a <param name="" value=""/> below the element,
+// the last one of that name, the case of its letters apart.
+func (s Spot) Param(name string) (value string, ok bool) { return s.named("param", name) }
+
+// Variable is Param for <variable/>.
+func (s Spot) Variable(name string) (value string, ok bool) { return s.named("variable", name) }
+
+func (s Spot) named(tag, name string) (value string, ok bool) {
+	for _, p := range s.All(Place(tag)) {
+		if lower(p.Attr("name")) == lower(name) {
+			value, ok = p.Attr("value"), true
+		}
+	}
+	return value, ok
+}
