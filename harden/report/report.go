@@ -15,6 +15,8 @@ const (
 	Rotate    Phase = "rotate"
 	Verify    Phase = "verify"
 	Rollback  Phase = "rollback"
+	Inspect   Phase = "inspect"
+	Forget    Phase = "forget"
 )
 
 // Result is the outcome of a whole run.
@@ -69,6 +71,8 @@ type Step struct {
 	Reason  string   `json:"reason,omitempty"`
 	Changes []Change `json:"changes,omitempty"`
 	Checks  []Check  `json:"checks,omitempty"`
+	// Findings are what stands in the way of being an image, see Finding.
+	Findings []Finding `json:"findings,omitempty"`
 }
 
 // Change is one thing that a step altered. Summary never holds a secret.
@@ -83,6 +87,26 @@ type Check struct {
 	Name   string      `json:"name"`
 	Status CheckStatus `json:"status"`
 	Detail string      `json:"detail,omitempty"`
+}
+
+// Severity is how much a finding weighs.
+type Severity string
+
+// The severities. An error fails a run, a warning is for a person to judge.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Finding is one thing that must not be in an image, or had better not be.
+type Finding struct {
+	Path     string   `json:"path"`
+	Severity Severity `json:"severity"`
+	// Why says what it does to whoever starts the image, Remedy what removes it.
+	Why    string `json:"why"`
+	Remedy string `json:"remedy"`
+	// Look is the look that found it, in a step that holds those of several.
+	Look string `json:"look,omitempty"`
 }
 
 // FailedChecks counts the checks that failed in the whole report.

@@ -1,0 +1,78 @@
+package inspect
+
+import (
+	"path"
+	"strings"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+)
+
+const machineIDFile = "/etc/machine-id"
+
+// machineID looks for the number by which a machine knows itself. Empty, it is
+// made at boot; "uninitialized" too (machine-id(5)).
+func machineID(s *scene) {
+	const why = "every instance would be the same machine to DHCP, to the journal and to D-Bus"
+	if at, _, ok := s.file(machineIDFile); ok {
+		if id := strings.TrimSpace(string(s.text(at))); id != "" && id != "uninitialized" {
+			s.add(s.emptied(System, at, why))
+		}
+	}
+	const dbus = "/var/lib/dbus/machine-id"
+	at, g, ok := s.file(dbus)
+	if real, err := s.Canonical(machineIDFile); ok && g.Size > 0 && (err != nil || at != real) {
+		s.add(s.gone(System, at, why))
+	}
+}
+
+// randomSeeds looks for what must be used once: two machines with one seed may
+// draw the same keys.
+func randomSeeds(s *scene) {
+	const why = "every instance would start its random numbers from the same seed"
+	for _, p := range []string{
+		"/var/lib/systemd/random-seed", "/boot/loader/random-seed", "/boot/efi/loader/random-seed", "/efi/loader/random-seed",
+	} {
+		if at, g, ok := s.file(p); ok && g.Size > 0 {
+			s.add(s.gone(System, at, why))
+		}
+	}
+	if at, g, ok := s.file("/var/lib/systemd/credential.secret"); ok && g.Size > 0 {
+		s.add(s.gone(System, at, "every instance could open the credentials of every other (systemd-creds(1))"))
+	}
+}
+
+// cloudInit looks for what cloud-init remembers of the build: an instance with
+// that may not be set up at all, or as the build machine was.
+func cloudInit(s *scene) {
+	const dir = "/var/lib/cloud"
+	clean := s.within("cloud-init clean --logs --seed")
+	for _, name := range []string{"data", "instances", "sem"} {
+		if p := path.Join(dir, name); s.holdsNames(p) {
+			f := s.goneFolder(System, p, "what cloud-init remembers of the build, its user data among it")
+			f.Remedy = clean
+			s.add(f)
+		}
+	}
+	if p := path.Join(dir, "instance"); s.glance(p).Kind != host.Absent && !s.holdsNames(path.Join(dir, "instances")) {
+		f := s.gone(System, p, "names the build as the instance that cloud-init set up")
+		f.Remedy = clean
+		s.add(f)
+	}
+	for _, source := range s.list(path.Join(dir, "seed")) {
+		for _, name := range []string{"user-data", "vendor-data", "meta-data", "network-config"} {
+			if at, g, ok := s.file(path.Join(dir, "seed", source, name)); ok && g.Size > 0 {
+				s.add(advice(System, at, "cloud-init would set every instance up with this data of the build", clean))
+			}
+		}
+	}
+}
+
+// holdsNames tells whether there is anything in a folder.
+func (s *scene) holdsNames(dir string) bool {
+	for _, name := range s.list(dir) {
+		if s.glance(path.Join(dir, name)).Kind != host.Absent {
+			return true
+		}
+	}
+	return false
+}

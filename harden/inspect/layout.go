@@ -1,0 +1,99 @@
+package inspect
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// layout is where a FreeSWITCH keeps what it writes (configure.ac:66-135).
+type layout struct {
+	logs, databases, run, keys, recordings, storage string
+}
+
+// layouts are those of Debian's packages, of a build from source, and of one
+// with --enable-fhs. All are looked at, whichever is configured: what an earlier
+// installation left is in the image as well.
+var layouts = []layout{
+	{"/var/log/freeswitch", "/var/lib/freeswitch/db", "/run/freeswitch", "/etc/freeswitch/tls", "/var/lib/freeswitch/recordings", "/var/lib/freeswitch/storage"},
+	{"/usr/local/freeswitch/log", "/usr/local/freeswitch/db", "/usr/local/freeswitch/run", "/usr/local/freeswitch/certs", "/usr/local/freeswitch/recordings", "/usr/local/freeswitch/storage"},
+	{"/usr/local/freeswitch/var/log/freeswitch", "/usr/local/freeswitch/var/lib/freeswitch/db", "/usr/local/freeswitch/var/run/freeswitch", "/usr/local/freeswitch/etc/freeswitch/tls", "/usr/local/freeswitch/var/lib/freeswitch/recordings", "/usr/local/freeswitch/var/lib/freeswitch/storage"},
+}
+
+// folders gives one kind of folder of every layout, and more where given, each
+// once by the name that it has behind all links.
+func (s *scene) folders(which func(layout) string, more ...string) []string {
+	var out []string
+	for _, l := range layouts {
+		more = append(more, which(l))
+	}
+	for _, dir := range more {
+		at, err := s.Canonical(dir)
+		if err != nil {
+			s.unreadable(dir, err)
+			continue
+		}
+		if !slices.Contains(out, at) {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// logFolders are the layouts', and those that logfile.conf.xml names.
+func (s *scene) logFolders() []string {
+	var more []string
+	if c := s.configuration(); c != nil {
+		for _, p := range c.Spots(configurations + "[logfile.conf]/profiles/profile/settings") {
+			if file, ok := p.Param("logfile"); ok && path.IsAbs(file) && path.Clean(path.Dir(file)) != "/var/log" {
+				more = append(more, path.Clean(path.Dir(file)))
+			}
+		}
+	}
+	return s.folders(func(l layout) string { return l.logs }, more...)
+}
+
+// keyFolders are the layouts', the configuration's own, and those that the SIP
+// profiles name (sofia.c, tls-cert-dir).
+func (s *scene) keyFolders() []string {
+	var more []string
+	if s.ConfDir != "" {
+		more = append(more, path.Join(s.ConfDir, "tls"), path.Join(s.ConfDir, "ssl"))
+	}
+	if c := s.configuration(); c != nil {
+		for _, p := range c.Spots(configurations + "[sofia.conf]/profiles/profile/settings") {
+			if dir, ok := p.Param("tls-cert-dir"); ok && path.IsAbs(dir) {
+				more = append(more, path.Clean(dir))
+			}
+		}
+	}
+	return s.folders(func(l layout) string { return l.keys }, more...)
+}
+
+// users are root's home, those in passwd(5), and what lies in /home: that of a
+// user who was removed is in the image as well.
+func (s *scene) users() []string {
+	if s.homes != nil {
+		return s.homes
+	}
+	candidates := []string{"/root"}
+	for _, l := range s.lines("/etc/passwd") {
+		if f := strings.Split(l, ":"); len(f) == 7 && path.IsAbs(f[5]) {
+			candidates = append(candidates, path.Clean(f[5]))
+		}
+	}
+	for _, name := range s.list("/home") {
+		candidates = append(candidates, path.Join("/home", name))
+	}
+	for _, dir := range candidates {
+		at, err := s.Canonical(dir)
+		if err != nil {
+			s.unreadable(dir, err)
+			continue
+		}
+		if !slices.Contains(s.homes, at) {
+			s.homes = append(s.homes, at)
+		}
+	}
+	return s.homes
+}

@@ -1,0 +1,40 @@
+package inspect
+
+// Named is one look.
+type Named struct {
+	Name string
+	Look func(*scene)
+}
+
+// Looks is everything that is looked at, in order: what is FreeSWITCH's and the
+// bake's, vanilla's defaults, and the system's own.
+func Looks() []Named {
+	return []Named{
+		{"shared-secrets", sharedSecrets},
+		{"private-keys", privateKeys},
+		{"expanded-configuration", expandedConfiguration},
+		{"logs", logs},
+		{"databases", databases},
+		{"run-files", runFiles},
+		{"credentials", credentials},
+		{"leftovers", leftovers},
+		{"backups", backups},
+		{"recordings", recordings},
+
+		{"directory", directory},
+		{"modules", modules},
+		{"sip-profiles", sipProfiles},
+		{"dialplan", dialplan},
+
+		{"ssh-host-keys", sshHostKeys},
+		{"authorized-keys", authorizedKeys},
+		{"ssh-passwords", sshPasswords},
+		{"password-hashes", passwordHashes},
+		{"user-credentials", userCredentials},
+		{"histories", histories},
+		{"machine-id", machineID},
+		{"random-seeds", randomSeeds},
+		{"cloud-init", cloudInit},
+		{"swap", swap},
+	}
+}

@@ -1,0 +1,141 @@
+package inspect
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+)
+
+// scene is what the looks share: the tree, where things are in it, and what was
+// found. Its methods never fail: what cannot be read is a finding.
+type scene struct {
+	Tree
+	Options
+	found []*Found
+	told  map[string]bool // what was said of which path
+
+	homes  []string
+	read   bool          // the configuration was, or could not be
+	config *fsxml.Config // nil where it could not, which was told
+	loaded map[string]bool
+}
+
+func newScene(t Tree, o Options) *scene {
+	return &scene{Tree: t, Options: o, told: map[string]bool{}}
+}
+
+// add takes a finding down, the same thing of one path once.
+func (s *scene) add(f *Found) {
+	key := f.Path + "\x00" + f.Why
+	if !s.told[key] {
+		s.told[key] = true
+		s.found = append(s.found, f)
+	}
+}
+
+// glance tells what stands at a path itself.
+func (s *scene) glance(p string) host.Glimpse {
+	g, err := s.Glance(p)
+	if err != nil {
+		s.unreadable(p, err)
+		return host.Glimpse{Kind: host.Absent}
+	}
+	return g
+}
+
+// file tells of the file at p, and where it really is if p is a link.
+func (s *scene) file(p string) (at string, g host.Glimpse, ok bool) {
+	if g = s.glance(p); g.Kind == host.Symlink {
+		to, err := s.Canonical(p)
+		if err != nil {
+			s.unreadable(p, err)
+			return "", g, false
+		}
+		p, g = to, s.glance(to)
+	}
+	return p, g, g.Kind == host.File
+}
+
+// list gives the names in a folder; none where there is no such folder. What a
+// run has set aside there is gone as far as any look is concerned.
+func (s *scene) list(dir string) []string {
+	return slices.DeleteFunc(s.all(dir), func(name string) bool { return strings.HasPrefix(name, asideMark) })
+}
+
+// all is list with what was set aside.
+func (s *scene) all(dir string) []string {
+	names, err := s.ReadDir(dir)
+	if err != nil && !absent(err) {
+		s.unreadable(dir, err)
+	}
+	return names
+}
+
+// maxText bounds a file that is read whole, in bytes. None that these looks read
+// comes near it on a sane machine.
+const maxText = 4 << 20
+
+// text gives all of a file; nothing where there is none.
+func (s *scene) text(p string) []byte {
+	at, g, ok := s.file(p)
+	if !ok {
+		return nil
+	}
+	if g.Size > maxText {
+		s.add(advice(Image, at, fmt.Sprintf("has %d bytes, and was not read: what is in it nobody looked at", g.Size),
+			"look at it yourself; "+s.rm(at)+" if nobody needs it"))
+		return nil
+	}
+	b, err := s.Peek(at, 0, maxText)
+	if err != nil {
+		s.unreadable(at, err)
+	}
+	return b
+}
+
+// lines gives the lines of a file that say something: no comment, nothing blank.
+func (s *scene) lines(p string) []string {
+	var out []string
+	for l := range strings.Lines(string(s.text(p))) {
+		if l = strings.TrimSpace(l); l != "" && l[0] != '#' {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// unreadable takes down what could not be looked at: of all that a closed folder
+// hides, that folder alone.
+func (s *scene) unreadable(p string, err error) {
+	if errors.Is(err, fs.ErrPermission) {
+		for dir := p; dir != "/"; dir = path.Dir(dir) {
+			if _, err := s.ReadDir(path.Dir(dir)); errors.Is(err, fs.ErrPermission) {
+				p = path.Dir(dir)
+			}
+		}
+		s.add(advice(Image, p, "may not be read, so nobody looked at what is in it", "run fs-harden inspect as root"))
+		return
+	}
+	s.add(advice(Image, p, "cannot be read, so nobody looked at what is in it: "+reason(err), "mend it, and run fs-harden inspect again"))
+}
+
+// reason is an error without the path, which on a mounted tree is another
+// machine's.
+func reason(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err.Error()
+	}
+	return err.Error()
+}
+
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}

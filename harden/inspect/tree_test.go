@@ -1,0 +1,259 @@
+package inspect_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
+)
+
+// confDir is where the trees of these tests have FreeSWITCH's configuration.
+const confDir = "/etc/freeswitch"
+
+// clean is a machine on which nothing is to be found, with everything in it that
+// looks almost like a finding. It is as small as it can be: a test of one
+// finding is to see that one alone.
+var clean = map[string]string{
+	"/etc/freeswitch/freeswitch.xml": `<?xml version="1.0"?>
+<document type="freeswitch/xml">
+<X-PRE-PROCESS cmd="include" data="vars.xml"/>
+<section name="configuration">
+<X-PRE-PROCESS cmd="include" data="autoload_configs/*.xml"/>
+</section>
+<section name="dialplan">
+<X-PRE-PROCESS cmd="include" data="dialplan/*.xml"/>
+</section>
+<section name="directory">
+<X-PRE-PROCESS cmd="include" data="directory/*.xml"/>
+</section>
+</document>
+`,
+	"/etc/freeswitch/vars.xml": `<include>
+<!-- default_password=1234 -->
+<X-PRE-PROCESS cmd="set" data="default_password=Xq7Zp2Lm9Kd4Rt6Vw8Yb3Nc5Hj1G"/>
+<X-PRE-PROCESS cmd="set" data="default_provider_password=tt6VwBj1GNc58Yb3Nc5H"/>
+</include>
+`,
+	"/etc/freeswitch/vars.xml.bak": `<X-PRE-PROCESS cmd="set" data="default_password=1234"/>`,
+	"/etc/freeswitch/autoload_configs/event_socket.conf.xml": `<configuration name="event_socket.conf"><settings>
+<!-- <param name="password" value="ClueCon"/> -->
+<param name="listen-ip" value="127.0.0.1"/>
+<param name="password" value="Zp2Lm9Kd4Rt6Vw8Yb3Nc5Hj1GXq7"/>
+</settings></configuration>
+`,
+	"/etc/freeswitch/autoload_configs/modules.conf.xml": `<configuration name="modules.conf"><modules>
+<load module="mod_sofia"/>
+<!-- <load module="mod_xml_rpc"/> <load module="mod_verto"/> -->
+</modules></configuration>
+`,
+	"/etc/freeswitch/autoload_configs/voicemail.conf.xml": `<configuration name="voicemail.conf"><profiles><profile name="default">
+<param name="allow-empty-password-auth" value="false"/>
+</profile></profiles></configuration>
+`,
+	"/etc/freeswitch/autoload_configs/acl.conf.xml": `<configuration name="acl.conf"><network-lists>
+<list name="lan" default="deny"/><list name="mine" default="allow"/>
+</network-lists></configuration>
+`,
+	"/etc/freeswitch/autoload_configs/sofia.conf.xml": `<configuration name="sofia.conf"><profiles><profile name="internal"><settings>
+<param name="enable-chat" value="false"/>
+</settings></profile></profiles></configuration>
+`,
+	"/etc/freeswitch/autoload_configs/logfile.conf.xml": `<configuration name="logfile.conf"><profiles><profile name="a"><settings>
+<param name="logfile" value="/srv/logs/fs.log"/>
+</settings></profile></profiles></configuration>
+`,
+	"/etc/freeswitch/directory/default.xml": `<include>
+<domain name="example.net">
+<params><param name="dial-string" value="x"/></params>
+<groups><group name="all"><users>
+<user id="1000"><params><param name="password" value="$${default_password}"/><param name="vm-password" value="836154"/></params>
+<variables><variable name="toll_allow" value="domestic,international"/><variable name="effective_caller_id_name" value="Ada"/></variables></user>
+<user id="carrier" cidr="198.51.100.7/32"><params><param name="a1-hash" value="c6440e5de50b403206989679159de89a"/></params></user>
+<user id="nobody"><params><param name="allow-empty-password" value="false"/></params></user>
+<!-- <user id="9999"/> -->
+</users></group><group name="sales"><users><user id="1000" type="pointer"/></users></group></groups>
+</domain>
+</include>
+`,
+	"/etc/freeswitch/dialplan/default.xml": `<include>
+<context name="default">
+<extension name="guarded"><condition field="${is_boss}" expression="^true$"/><condition field="destination_number" expression="^88(\d+)$">
+<action application="eavesdrop" data="$1"/></condition></extension>
+<extension name="out"><condition field="destination_number" expression="^(\d+)$"><action application="bridge" data="sofia/gateway/carrier/$1"/></condition></extension>
+</context><context name="public">
+<extension name="did"><condition field="destination_number" expression="^\+4930123456$"><action application="transfer" data="1000 XML default"/></condition></extension>
+</context>
+</include>
+`,
+	// What FreeSWITCH would not read.
+	"/etc/freeswitch/directory/default.xml.orig": `<user id="1"/>`,
+	"/etc/freeswitch/tls/cafile.pem":             "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
+
+	"/etc/passwd":      "root:x:0:0:root:/root:/bin/bash\nadmin:x:1000:1000::/home/admin:/bin/sh\ndaemon:x:1:1::/usr/sbin:/bin/false\nno:x:2:2::/nonexistent:/bin/false\n",
+	"/etc/shadow":      "root:*:19000:0:99999:7:::\nadmin:!:19000:0:99999:7:::\ndaemon:!*:19000::::::\nx:!!:19000::::::\n",
+	"/etc/shadow-":     "root:*:19000:0:99999:7:::\n",
+	"/etc/fstab":       "UUID=1 / ext4 defaults 0 1\n# /swapfile none swap sw 0 0\n",
+	"/etc/machine-id":  "",
+	"/etc/fs_cli.conf": "[default]\nhost => 127.0.0.1\n#password => ClueCon\n",
+
+	"/etc/ssh/sshd_config":                "Include /etc/ssh/sshd_config.d/*.conf\nPasswordAuthentication yes\n",
+	"/etc/ssh/sshd_config.d/50-keys.conf": "PasswordAuthentication no\n",
+	"/etc/ssh/moduli":                     "2026 2 6\n",
+
+	"/root/.ssh/authorized_keys":      "# none\n\n",
+	"/root/.docker/config.json":       `{"auths":{}}`,
+	"/home/admin/.bash_history":       "",
+	"/home/admin/.netrc":              "machine example.net login me\n",
+	"/home/admin/.ssh/id_ed25519.pub": "ssh-ed25519 AAAA\n",
+
+	"/var/log/freeswitch/fs-harden-auth.log": "",
+	"/var/log/freeswitch/freeswitch.log":     "",
+	"/var/log/freeswitch/cdr-csv/Master.csv": "",
+	"/var/lib/freeswitch/db/README":          "a text\n",
+	"/var/lib/freeswitch/db/core.db":         "",
+	"/var/lib/freeswitch/recordings/.keep":   "",
+	"/var/lib/fs-harden/report-bake.json":    "{}\n",
+	"/var/lib/fs-harden/originals.json":      `[{"path":"/etc/freeswitch/vars.xml","before":{"kind":"file","data":"MTIzNA=="}}]`,
+	"/var/lib/systemd/random-seed":           "",
+	"/var/lib/cloud/scripts/per-boot/x.sh":   "#!/bin/sh\n",
+	"/swapfile":                              strings.Repeat("x", 5000),
+	"/tmp/other":                             "x",
+}
+
+// tree is a machine's file system, unpacked. Making one costs more than looking
+// at it, so whoever needs many undoes what was done to one.
+type tree struct {
+	t    testing.TB
+	dir  string
+	undo *[]func()
+}
+
+func newTree(t testing.TB) tree {
+	t.Helper()
+	tr := tree{t, t.TempDir(), new([]func())}
+	for p, text := range clean {
+		tr.put(p, text)
+	}
+	tr.link("/etc/systemd/system/multi-user.target.wants/fs-harden-firstboot.service", "/etc/systemd/system/fs-harden-firstboot.service")
+	tr.link("/root/.bash_history", "/dev/null")
+	tr.link("/var/lib/dbus/machine-id", "/etc/machine-id")
+	tr.link("/home/admin/.viminfo", "/home/admin/gone")
+	tr.folder("/var/lib/cloud/instances")
+	*tr.undo = nil
+	return tr
+}
+
+// clean makes the tree what it was when it was new.
+func (tr tree) clean() {
+	for _, undo := range slices.Backward(*tr.undo) {
+		undo()
+	}
+	*tr.undo = nil
+}
+
+func (tr tree) at(p string) string { return filepath.Join(tr.dir, p) }
+
+// must ends the test where the tree cannot be made.
+func (tr tree) must(err error) {
+	tr.t.Helper()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+func (tr tree) put(p, text string) {
+	tr.t.Helper()
+	tr.remove(p)
+	tr.folder(filepath.Dir(p))
+	tr.must(os.WriteFile(tr.at(p), []byte(text), 0o644))
+	*tr.undo = append(*tr.undo, func() { tr.must(os.RemoveAll(tr.at(p))) })
+}
+
+func (tr tree) folder(p string) {
+	tr.t.Helper()
+	if _, err := os.Stat(tr.at(p)); err == nil {
+		return
+	}
+	tr.folder(filepath.Dir(p))
+	tr.must(os.Mkdir(tr.at(p), 0o755))
+	*tr.undo = append(*tr.undo, func() { tr.must(os.RemoveAll(tr.at(p))) })
+}
+
+func (tr tree) link(p, target string) {
+	tr.t.Helper()
+	tr.remove(p)
+	tr.folder(filepath.Dir(p))
+	tr.must(os.Symlink(target, tr.at(p)))
+	*tr.undo = append(*tr.undo, func() { tr.must(os.RemoveAll(tr.at(p))) })
+}
+
+// remove takes away a file, a link or an empty folder, if one is there.
+func (tr tree) remove(p string) {
+	tr.t.Helper()
+	info, err := os.Lstat(tr.at(p))
+	if err != nil {
+		return
+	}
+	aside := filepath.Join(tr.dir, ".aside", strconv.Itoa(len(*tr.undo))+info.Name())
+	tr.must(os.MkdirAll(filepath.Dir(aside), 0o755))
+	tr.must(os.Rename(tr.at(p), aside))
+	*tr.undo = append(*tr.undo, func() {
+		tr.must(os.MkdirAll(filepath.Dir(tr.at(p)), 0o755))
+		tr.must(os.Rename(aside, tr.at(p)))
+	})
+}
+
+// edit replaces a piece of a file.
+func (tr tree) edit(p, old, text string) {
+	tr.t.Helper()
+	b, err := os.ReadFile(tr.at(p))
+	tr.must(err)
+	if !strings.Contains(string(b), old) {
+		tr.t.Fatalf("%s does not hold %q", p, old)
+	}
+	tr.put(p, strings.Replace(string(b), old, text, 1))
+}
+
+// sparse makes a file of so many bytes that takes none of the disk.
+func (tr tree) sparse(p string, size int64) {
+	tr.t.Helper()
+	tr.put(p, "")
+	tr.must(os.Truncate(tr.at(p), size))
+}
+
+func (tr tree) host() *host.Host {
+	tr.t.Helper()
+	h, err := host.Open(tr.dir, nil)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return h
+}
+
+func (tr tree) look(o inspect.Options) []inspect.Found {
+	tr.t.Helper()
+	if o.ConfDir == "" {
+		o.ConfDir = confDir
+	}
+	found, err := inspect.Look(context.Background(), tr.host(), o)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return found
+}
+
+// list is what was found, one a line.
+func list(found []inspect.Found) string {
+	var b strings.Builder
+	for _, f := range found {
+		fmt.Fprintf(&b, "\n  %s %s %s %s: %s; %s", f.Severity, f.Owner, f.Look, f.Path, f.Why, f.Remedy)
+	}
+	return b.String()
+}

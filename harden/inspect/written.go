@@ -1,0 +1,124 @@
+package inspect
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+)
+
+const authLog = "fs-harden-auth.log"
+
+// isExpanded tells the configuration that FreeSWITCH writes, includes and
+// variables expanded, into its log folder at every load (switch_xml.c:1745).
+func isExpanded(name string) bool {
+	return strings.HasSuffix(name, ".fsxml") || strings.HasSuffix(name, ".fsxml.tmp")
+}
+
+func expandedConfiguration(s *scene) {
+	for _, dir := range s.logFolders() {
+		for _, name := range s.list(dir) {
+			if at, g, ok := s.file(path.Join(dir, name)); ok && isExpanded(name) && g.Size > 0 {
+				s.add(s.gone(Image, at, "the whole configuration as FreeSWITCH read it, passwords among it"))
+			}
+		}
+	}
+}
+
+// logs looks for any log that holds something. Call records lie in folders of
+// their own, a file a call: such a folder is one finding.
+func logs(s *scene) {
+	for _, dir := range s.logFolders() {
+		for _, name := range s.list(dir) {
+			p := path.Join(dir, name)
+			if isExpanded(name) {
+				continue
+			}
+			if s.glance(p).Kind == host.Folder {
+				if s.holdsFiles(p, maxDepth) {
+					s.add(s.goneFolder(Image, p, "records of calls and callers of the machine that the image is made of"))
+				}
+				continue
+			}
+			at, g, ok := s.file(p)
+			switch {
+			case !ok || g.Size == 0:
+			case name == authLog: // fail2ban does not start without the file
+				s.add(s.emptied(Image, at, "addresses that a scan of the build machine came from: every instance would ban them"))
+			default:
+				s.add(s.gone(Image, at, "a log of the machine that the image is made of: callers, addresses, perhaps passwords"))
+			}
+		}
+	}
+}
+
+// databases looks for FreeSWITCH's, and for what SQLite keeps beside them.
+func databases(s *scene) {
+	for _, dir := range s.folders(func(l layout) string { return l.databases }) {
+		for _, name := range s.list(dir) {
+			if !isDatabase(name) {
+				continue
+			}
+			if at, g, ok := s.file(path.Join(dir, name)); ok && g.Size > 0 {
+				s.add(s.gone(Image, at, "registrations, voicemail and limits of the machine that the image is made of"))
+			}
+		}
+	}
+}
+
+func isDatabase(name string) bool {
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} { // sqlite.org/tempfiles.html
+		name = strings.TrimSuffix(name, suffix)
+	}
+	return strings.HasSuffix(name, ".db")
+}
+
+// runFiles looks for the number of a process that no instance has. /run of a
+// running machine is memory and gets into no image.
+func runFiles(s *scene) {
+	for _, dir := range s.folders(func(l layout) string { return l.run }) {
+		p := path.Join(dir, "freeswitch.pid")
+		if at, g, ok := s.file(p); ok && g.Size > 0 && !(s.Building && strings.HasPrefix(at, "/run/")) {
+			s.add(s.gone(Image, at, "names a process of the build: FreeSWITCH may take itself for running"))
+		}
+	}
+}
+
+// recordings are somebody's data: no program should remove them by itself.
+func recordings(s *scene) {
+	for _, dir := range append(s.folders(func(l layout) string { return l.recordings }), s.folders(func(l layout) string { return l.storage })...) {
+		if s.holdsFiles(dir, maxDepth) {
+			s.add(advice(Known, dir, "somebody's voicemail, recordings or faxes: every instance would have them",
+				fmt.Sprintf("rm -r %s/*, if nobody needs them", s.on(dir))))
+		}
+	}
+}
+
+// maxDepth bounds how many folders deep files are looked for: voicemail of a
+// user lies at storage/voicemail/default/DOMAIN/USER.
+const maxDepth = 8
+
+// holdsFiles tells whether there is a file with something in it below a folder.
+// It stops at the first, and follows no link.
+func (s *scene) holdsFiles(dir string, depth int) bool {
+	if s.glance(dir).Kind != host.Folder {
+		return false
+	}
+	var deeper []string
+	for _, name := range s.list(dir) {
+		p := path.Join(dir, name)
+		switch g := s.glance(p); {
+		case g.Kind == host.File && g.Size > 0:
+			return true
+		case g.Kind == host.Folder && depth > 0:
+			deeper = append(deeper, p)
+		}
+	}
+	for _, p := range deeper {
+		if s.holdsFiles(p, depth-1) {
+			return true
+		}
+	}
+	return false
+}
