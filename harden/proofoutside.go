@@ -17,29 +17,37 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 )
 
-// outside is a network namespace with one address, linked to this machine by a
-// pair of interfaces, and a socket there. It belongs to a thread of this
-// process and has no name: when the process dies, however it does, the kernel
-// takes the namespace and both interfaces away.
+// outside is a network namespace linked to this machine by a pair of
+// interfaces, with an address and a socket of each end there. It belongs to a
+// thread of this process and has no name: when the process dies, however it
+// does, the kernel takes the namespace and both interfaces away.
 type outside struct {
 	host *host.Host
-	name string // of this machine's end
-	conn *net.UDPConn
+	name string // of this machine's side
+	ends []*end
 	done chan struct{} // closed to let the namespace go
 	gone chan struct{} // closed once its thread lets go
 }
 
+// end is a way from the outside: near is given to this machine's side of the
+// link, far to the other, where a socket is connected to target.
+type end struct {
+	near, far netip.Addr
+	target    netip.AddrPort
+	conn      *net.UDPConn
+	err       error // why this one cannot be used, though others may be
+}
+
 // answerWait is how long an answer from this very machine may take.
-const answerWait = 500 * time.Millisecond
+const answerWait = 300 * time.Millisecond
 
 // tries are how many packets ask: a busy machine may be late with one.
 const tries = 3
 
-// openOutside makes it: near is given to this machine's end of the link, far
-// to the other, where a socket is connected to target.
-func openOutside(ctx context.Context, m *Machine, near, far netip.Addr, target netip.AddrPort) (*outside, error) {
+// openOutside makes it, and the ends' sockets.
+func openOutside(ctx context.Context, m *Machine, ends []*end) (*outside, error) {
 	o := &outside{
-		host: m.Host,
+		host: m.Host, ends: ends,
 		name: fmt.Sprintf("fsh%d", os.Getpid()), // unique while this process lives; 15 bytes at most
 		done: make(chan struct{}), gone: make(chan struct{}),
 	}
@@ -53,7 +61,7 @@ func openOutside(ctx context.Context, m *Machine, near, far netip.Addr, target n
 		}
 		thread <- unix.Gettid()
 		<-thread // the link is there, or the attempt was given up
-		err := o.live(ctx, near, far, target)
+		err := o.live(ctx)
 		opened <- err
 		<-o.done
 	})
@@ -62,7 +70,7 @@ func openOutside(ctx context.Context, m *Machine, near, far netip.Addr, target n
 	case err = <-opened:
 		return nil, err
 	case id := <-thread:
-		err = link(ctx, m.Host, o.name, id, near, far)
+		err = o.link(ctx, id)
 		thread <- id
 	}
 	if err = errors.Join(err, <-opened); err != nil {
@@ -90,29 +98,37 @@ func onThrowawayThread(f func()) {
 	runtime.UnlockOSThread()
 }
 
-// live sets up the far end. Programs that are started here run in the
+// live sets up the far side. Programs that are started here run in the
 // namespace, as this thread does.
-func (o *outside) live(ctx context.Context, near, far netip.Addr, target netip.AddrPort) error {
-	err := ip(ctx, o.host,
-		[]string{"link", "set", farName, "up"},
-		address(far, near, farName),
-		// Straight to this machine, whichever of its addresses it is.
-		[]string{"neigh", "replace", target.Addr().String(), "lladdr", nearMAC, "dev", farName, "nud", "permanent"},
-		[]string{"route", "replace", netip.PrefixFrom(target.Addr(), target.Addr().BitLen()).String(), "dev", farName},
-	)
-	if err != nil {
+func (o *outside) live(ctx context.Context) error {
+	if err := ip(ctx, o.host, []string{"link", "set", farName, "up"}); err != nil {
 		return err
 	}
-	from := net.UDPAddrFromAddrPort(netip.AddrPortFrom(far, 0))
-	o.conn, err = net.DialUDP("udp", from, net.UDPAddrFromAddrPort(target))
-	return err
+	for _, e := range o.ends {
+		if e.err != nil {
+			continue
+		}
+		e.err = ip(ctx, o.host,
+			address(e.far, e.near, farName),
+			// Straight to this machine, whichever of its addresses it is.
+			[]string{"neigh", "replace", e.target.Addr().String(), "lladdr", nearMAC, "dev", farName, "nud", "permanent"},
+			[]string{"route", "replace", netip.PrefixFrom(e.target.Addr(), e.target.Addr().BitLen()).String(), "dev", farName},
+		)
+		if e.err == nil {
+			from := net.UDPAddrFromAddrPort(netip.AddrPortFrom(e.far, 0))
+			e.conn, e.err = net.DialUDP("udp", from, net.UDPAddrFromAddrPort(e.target))
+		}
+	}
+	return nil
 }
 
 // close takes all of it away.
 func (o *outside) close() error {
 	var err error
-	if o.conn != nil {
-		err = o.conn.Close()
+	for _, e := range o.ends {
+		if e.conn != nil {
+			err = errors.Join(err, e.conn.Close())
+		}
 	}
 	if _, missing := net.InterfaceByName(o.name); missing == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), liftTimeout)
@@ -124,7 +140,7 @@ func (o *outside) close() error {
 	return err
 }
 
-// Both ends' hardware addresses, given so that udev does not choose others, and
+// Both sides' hardware addresses, given so that udev does not choose others, and
 // told to each other so that nobody has to ask (the second bit: chosen locally).
 const (
 	nearMAC = "02:fe:ed:00:00:01"
@@ -132,14 +148,22 @@ const (
 	farName = "outside"
 )
 
-// link makes the pair, one end here and one in the thread's namespace.
-func link(ctx context.Context, h *host.Host, name string, thread int, near, far netip.Addr) error {
-	return ip(ctx, h,
-		[]string{"link", "add", name, "address", nearMAC, "type", "veth", "peer", "name", farName, "address", farMAC, "netns", strconv.Itoa(thread)},
-		[]string{"link", "set", name, "up"},
-		address(near, far, name),
-		[]string{"neigh", "replace", far.String(), "lladdr", farMAC, "dev", name, "nud", "permanent"},
+// link makes the pair, one interface here and one in the thread's namespace.
+func (o *outside) link(ctx context.Context, thread int) error {
+	err := ip(ctx, o.host,
+		[]string{"link", "add", o.name, "address", nearMAC, "type", "veth", "peer", "name", farName, "address", farMAC, "netns", strconv.Itoa(thread)},
+		[]string{"link", "set", o.name, "up"},
 	)
+	if err != nil {
+		return err
+	}
+	for _, e := range o.ends {
+		e.err = ip(ctx, o.host,
+			address(e.near, e.far, o.name),
+			[]string{"neigh", "replace", e.far.String(), "lladdr", farMAC, "dev", o.name, "nud", "permanent"},
+		)
+	}
+	return nil
 }
 
 func address(own, peer netip.Addr, dev string) []string {
@@ -159,27 +183,46 @@ func ip(ctx context.Context, h *host.Host, commands ...[]string) error {
 	return nil
 }
 
-// ask sends an OPTIONS from the outside and tells whether anything came back:
-// an answer, or ICMP's word that nobody listens.
-func (o *outside) ask() (answered bool, err error) {
-	from, to := addrPort(o.conn.LocalAddr()), addrPort(o.conn.RemoteAddr())
-	buf := make([]byte, 64)
+// ask sends an OPTIONS until something comes back, and tells whether it did: an
+// answer, or ICMP's word that nobody listens.
+func (e *end) ask() (answered bool, err error) {
 	for i := range tries {
-		_, err := o.conn.Write(options(from, to, i))
-		if err == nil {
-			if err := o.conn.SetReadDeadline(time.Now().Add(answerWait)); err != nil {
-				return false, err
-			}
-			_, err = o.conn.Read(buf)
+		if answered, err = e.send(i); answered || err != nil {
+			return answered, err
 		}
-		switch {
-		case err == nil, errors.Is(err, syscall.ECONNREFUSED):
-			return true, nil
-		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return false, fmt.Errorf("sending a packet from %s to %s: %w", from, to, err)
+		if answered, err = e.hear(answerWait); answered || err != nil {
+			return answered, err
 		}
 	}
 	return false, nil
+}
+
+// send sends one. ICMP's word on the packet before may come back here.
+func (e *end) send(n int) (answered bool, err error) {
+	_, err = e.conn.Write(options(addrPort(e.conn.LocalAddr()), addrPort(e.conn.RemoteAddr()), n))
+	return e.judge(err, false)
+}
+
+// hear waits for what comes back.
+func (e *end) hear(wait time.Duration) (answered bool, err error) {
+	if err := e.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		return false, err
+	}
+	_, err = e.conn.Read(make([]byte, 64))
+	return e.judge(err, true)
+}
+
+func (e *end) judge(err error, success bool) (answered bool, failure error) {
+	switch {
+	case err == nil:
+		return success, nil
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return true, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return false, nil
+	default:
+		return false, fmt.Errorf("sending a packet from %s to %s: %w", e.far, e.target, err)
+	}
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
