@@ -76,18 +76,6 @@ func TestApplyTwiceChangesNothing(t *testing.T) {
 	}
 }
 
-func TestApplyKeepsALiveInstancesSecrets(t *testing.T) {
-	t.Parallel()
-	tr := newTree(t)
-	tr.apply()
-	tr.firstboot()
-	sip, esl := tr.secrets()
-	tr.apply()
-	if s, e := tr.secrets(); s != sip || e != esl {
-		t.Error("apply on a live instance replaced its secrets")
-	}
-}
-
 func TestDryRunTouchesNothingAndShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)

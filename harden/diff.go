@@ -34,6 +34,12 @@ func entryDiff(en entry) string {
 		to = "/dev/null"
 	}
 	switch {
+	case en.Discard && en.After.Kind == host.File:
+		return fmt.Sprintf("emptied: %s, %d bytes\n", en.Path, en.size)
+	case en.Discard && en.Before.Kind == host.File:
+		return fmt.Sprintf("removed for good: %s, %d bytes\n", en.Path, en.size)
+	case en.Discard:
+		return fmt.Sprintf("removed for good: %s\n", en.Path)
 	case en.After.Kind == host.Folder:
 		return fmt.Sprintf("new folder %s (%04o)\n", en.Path, en.After.Mode)
 	case en.After.Kind == host.Symlink:

@@ -33,6 +33,10 @@ type Sink interface {
 // errUndone wraps a failure after which the machine is as it was before.
 var errUndone = errors.New("everything was put back as it was")
 
+// errActed marks what could not be undone on the running system, the files being
+// back.
+var errActed = errors.New("undoing what was done to the running system failed")
+
 // errCheck marks a failure as a check's.
 var errCheck = errors.New("a check failed")
 
@@ -79,7 +83,11 @@ func stepsOf(plans []planned) []Step {
 
 // putBack undoes a run that failed, and tells of both.
 func (e *engine) putBack(j *journal, acted []Action, failure error) error {
-	if err := e.undo(j, acted); err != nil {
+	err := e.undo(j, acted)
+	if errors.Is(err, errActed) {
+		return fmt.Errorf("%w; every file was put back as it was; %w", failure, err)
+	}
+	if err != nil {
 		return fmt.Errorf("%w; putting things back failed too: %w; run fs-harden again, which goes on from the journal in %s", failure, err, journalDir)
 	}
 	return fmt.Errorf("%w; %w", failure, errUndone)
@@ -107,8 +115,12 @@ func (e *engine) carryOutOne(ctx context.Context, now *Machine, j *journal, p pl
 		st.Status, st.Reason = report.StepFailed, err.Error()
 		return st, err
 	}
-	if p.step.Check != nil && !p.step.waitsFor(now.Phase) {
-		st.Checks = p.step.Check(ctx, now)
+	if !p.step.waitsFor(now.Phase) {
+		st.Findings, st.Checks = e.check(ctx, now, p.step)
+		if err := ctx.Err(); err != nil { // what a check says then is not of the machine
+			st.Status, st.Reason = report.StepFailed, err.Error()
+			return st, err
+		}
 		for _, c := range st.Checks {
 			if c.Status == report.Fail {
 				st.Status, st.Reason = report.StepFailed, c.Name+": "+c.Detail
@@ -117,6 +129,19 @@ func (e *engine) carryOutOne(ctx context.Context, now *Machine, j *journal, p pl
 		}
 	}
 	return st, nil
+}
+
+// check puts a step's promise to the test.
+func (e *engine) check(ctx context.Context, now *Machine, s Step) (found []report.Finding, checks []report.Check) {
+	if s.Check != nil {
+		checks = s.Check(ctx, now)
+	}
+	if s.Inspect != nil {
+		var more []report.Check
+		found, more = s.Inspect(ctx, now)
+		checks = append(checks, more...)
+	}
+	return found, checks
 }
 
 func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Action) error {
@@ -129,6 +154,9 @@ func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Acti
 		}
 	}
 	if err := j.record(p.step.Name, p.entries); err != nil {
+		return err
+	}
+	if err := setAside(e.host, p.entries); err != nil {
 		return err
 	}
 	if err := e.host.PutAll(after(p.entries)...); err != nil {
@@ -146,6 +174,13 @@ func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Acti
 // stillThere refuses to write over what somebody else wrote after the step had
 // looked: neither the change nor an undo would know of it.
 func (e *engine) stillThere(en entry) error {
+	if en.Discard {
+		g, err := e.host.Glance(en.Path)
+		if err == nil && g.Kind != en.Before.Kind {
+			err = fmt.Errorf("%s was changed by somebody else in this very moment: run this again", en.Path)
+		}
+		return err
+	}
 	now, err := e.host.Lookup(en.Path)
 	if err != nil {
 		return err
@@ -170,7 +205,7 @@ func (e *engine) undo(j *journal, acted []Action) error {
 	for _, a := range slices.Backward(acted) {
 		if a.Undo != nil {
 			if err := a.Undo(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("undoing %s: %w", a.Name, err))
+				errs = append(errs, fmt.Errorf("%w: %s: %w", errActed, a.Name, err))
 			}
 		}
 	}

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
@@ -84,8 +87,8 @@ func checkFail2ban(ctx context.Context, m *Machine) []report.Check {
 		files.Status, files.Detail = report.Fail, err.Error()
 	}
 	jails := report.Check{Name: "fail2ban-jails", Status: report.Pass, Detail: "running: " + strings.Join(wantedJails(m), ", ")}
-	if !m.Live {
-		jails.Status, jails.Detail = report.CheckDeferred, m.WhyNot
+	if why := deaf(m); why != "" {
+		jails.Status, jails.Detail = report.CheckDeferred, why
 	} else if err := jailsRun(ctx, m); err != nil {
 		jails.Status, jails.Detail = report.Fail, err.Error()
 	}
@@ -109,7 +112,8 @@ func fail2banInPlace(m *Machine) error {
 	return nil
 }
 
-// jailsRun waits until every jail runs, and reads what it is to read.
+// jailsRun waits until every jail runs, and reads what it is to read, where
+// fail2ban was started so lately that they may be still to come.
 func jailsRun(ctx context.Context, m *Machine) error {
 	ctx, cancel := context.WithTimeout(ctx, jailsTimeout)
 	defer cancel()
@@ -118,12 +122,32 @@ func jailsRun(ctx context.Context, m *Machine) error {
 		if err == nil {
 			return nil
 		}
+		if !starting(ctx, m) {
+			return fmt.Errorf("%w; run systemctl restart fail2ban", err)
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w; journalctl -u %s and %s say why", err, fail2banUnit, fail2banLog)
 		case <-time.After(jailsRetry):
 		}
 	}
+}
+
+// starting tells whether systemd started fail2ban within jailsTimeout.
+func starting(ctx context.Context, m *Machine) bool {
+	out, err := m.Run(ctx, "systemctl", "show", fail2banUnit, "-p", "ActiveState,ActiveEnterTimestampMonotonic")
+	if err != nil || strings.Contains(string(out), "ActiveState=activating") {
+		return err == nil
+	}
+	_, rest, _ := strings.Cut(string(out), "ActiveEnterTimestampMonotonic=")
+	line, _, _ := strings.Cut(rest, "\n")
+	at, err := strconv.ParseInt(line, 10, 64) // in µs
+	var now unix.Timespec
+	if err != nil || unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+		return false
+	}
+	return strings.Contains(string(out), "ActiveState=active") &&
+		time.Duration(now.Nano())-time.Duration(at)*time.Microsecond < jailsTimeout
 }
 
 func jailsRunNow(ctx context.Context, m *Machine) error {

@@ -164,12 +164,12 @@ func (s *session) inPlace(rec *state.Committed) error {
 }
 
 // Gate answers systemd: may FreeSWITCH start? It writes nothing.
-func (r *Runner) Gate(context.Context) error {
+func (r *Runner) Gate(ctx context.Context) error {
 	p, err := r.plan()
 	if err != nil {
 		return err
 	}
-	err = r.start(report.Verify, p).settled()
+	err = r.start(report.Verify, p).settledBehindOthers(ctx)
 	var unsettled *unsettledError
 	if !errors.As(err, &unsettled) {
 		return err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
@@ -55,52 +56,103 @@ func TestFirstBootMakesThisInstancesSecrets(t *testing.T) {
 	}
 }
 
-func TestACommittedInstanceIsLeftAlone(t *testing.T) {
-	for name, change := range map[string]func(tree){
-		"rebooted":                 func(tree) {},
-		"metadata service is down": func(tr tree) { tr.remove("/run/cloud-init/.instance-id") },
-		"no datasource":            func(tr tree) { tr.instance("iid-datasource-none") },
-		"identity in capitals":     func(tr tree) { tr.instance(strings.ToUpper(testInstance)) },
-		"dmi appears":              func(tr tree) { tr.write("/sys/class/dmi/id/product_uuid", "ec2aabbc-0123-4567-89ab-cdef01234567\n") },
-		"a person's own password": func(tr tree) {
+// Where an instance's identity stands.
+const (
+	cloudID   = "/run/cloud-init/.instance-id"
+	assetTag  = "/sys/class/dmi/id/board_asset_tag"
+	dmiUUID   = "/sys/class/dmi/id/product_uuid"
+	machineID = "/etc/machine-id"
+)
+
+const (
+	testUUID  = "4c4c4544-0042-4d10-8053-c3c04f4a4e32"
+	otherUUID = "4c4c4544-0042-4d10-8053-c3c04f4a4e33"
+	testHex   = "b08dfa6083e7567a1921a715000001fb"
+	otherHex  = "b08dfa6083e7567a1921a715000001fc"
+	otherEC2  = "i-0fedcba9876543210"
+)
+
+// Whose secrets these are, whatever becomes of a machine whose identity came
+// from source: another instance's boot makes new ones before the gate opens, and
+// the same instance's, or nobody's, writes nothing at all.
+func TestWhoseSecrets(t *testing.T) {
+	baked := newTree(t)
+	baked.remove(cloudID)
+	baked.apply()
+	put := func(path, text string) func(tree) { return func(tr tree) { tr.write(path, text+"\n") } }
+	gone := func(path string) func(tree) { return func(tr tree) { tr.remove(path) } }
+	resized := func(tr tree) { // what a cloud changes with a machine's size
+		tr.write("/sys/class/dmi/id/product_name", "c7i.48xlarge\n")
+		tr.write("/proc/cpuinfo", strings.Repeat("processor : 0\n", 192))
+		tr.write("/proc/meminfo", "MemTotal: 402653184 kB\n")
+	}
+	for _, c := range []struct {
+		source, id, what string
+		then             func(tree)
+		fresh            bool
+	}{
+		{cloudID, testInstance, "rebooted", func(tree) {}, false},
+		{cloudID, testInstance, "resized", resized, false},
+		{cloudID, testInstance, "its metadata service down", gone(cloudID), false},
+		{cloudID, testInstance, "without a datasource", put(cloudID, "iid-datasource-none"), false},
+		{cloudID, testInstance, "in capitals", put(cloudID, strings.ToUpper(testInstance)), false},
+		{cloudID, testInstance, "its hardware seen at last", put(dmiUUID, otherUUID), false},
+		{cloudID, testInstance, "with a person's own password", func(tr tree) {
 			sip, _ := tr.secrets()
 			tr.write("/etc/freeswitch/vars.xml", strings.ReplaceAll(tr.read("/etc/freeswitch/vars.xml"), sip, "correct-horse-battery"))
-		},
+		}, false},
+		{cloudID, testInstance, "started as another", put(cloudID, otherEC2), true},
+		{cloudID, testInstance, "made an image again", tree.forget, true},
+
+		{assetTag, testInstance, "rebooted", func(tree) {}, false},
+		{assetTag, testInstance, "resized", resized, false},
+		{assetTag, testInstance, "on older hardware", put(assetTag, "Amazon EC2"), false},
+		{assetTag, testInstance, "given cloud-init", put(cloudID, otherEC2), false},
+		{assetTag, testInstance, "started as another", put(assetTag, otherEC2), true},
+
+		{dmiUUID, testUUID, "rebooted", func(tree) {}, false},
+		{dmiUUID, testUUID, "resized", resized, false},
+		{dmiUUID, testUUID, "in capitals", put(dmiUUID, strings.ToUpper(testUUID)), false},
+		{dmiUUID, testUUID, "hidden", gone(dmiUUID), false},
+		{dmiUUID, testUUID, "of firmware that nobody filled in", put(dmiUUID, "03000200-0400-0500-0006-000700080009"), false},
+		{dmiUUID, testUUID, "started as another", put(dmiUUID, otherUUID), true},
+		{dmiUUID, testUUID, "made an image again", tree.forget, true},
+
+		{machineID, testHex, "rebooted", func(tr tree) { tr.bootedAt(time.Now().Add(time.Hour)) }, false},
+		{machineID, testHex, "emptied", put(machineID, ""), false},
+		{machineID, testHex, "gone", gone(machineID), false},
+		{machineID, testHex, "started as another", put(machineID, otherHex), true},
+
+		{"", "", "given an identity", put(cloudID, testInstance), false},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(strings.TrimPrefix(c.source+" "+c.what, "/"), func(t *testing.T) {
 			t.Parallel()
-			tr := newTree(t)
-			tr.apply()
-			tr.firstboot()
-			change(tr)
+			tr := baked.copy(t)
+			tr.bootedAt(time.Now().Add(-time.Hour))
+			if c.source != "" {
+				tr.write(c.source, c.id+"\n")
+			}
+			if rep := tr.firstboot(); !strings.EqualFold(rep.InstanceID, c.id) {
+				t.Fatalf("bound to %q, not to %q", rep.InstanceID, c.id)
+			}
+			sip, esl := tr.secrets()
+			c.then(tr)
 			before := tr.snapshot()
+			if err := tr.runner().Gate(context.Background()); (err != nil) != c.fresh {
+				t.Errorf("the gate before the boot: %v", err)
+			}
 			tr.firstboot()
-			if d := differences(before, tr.snapshot()); len(d) > 0 {
-				t.Errorf("written: %s", d)
+			if !c.fresh {
+				if d := differences(before, tr.snapshot()); len(d) > 0 {
+					t.Errorf("written: %s", d)
+				}
+			} else if s, e := tr.secrets(); s == sip || e == esl {
+				t.Error("a secret of before is still in use")
 			}
 			if err := tr.runner().Gate(context.Background()); err != nil {
-				t.Errorf("gate: %v", err)
+				t.Errorf("the gate after it: %v", err)
 			}
 		})
-	}
-}
-
-func TestACloneGetsItsOwnSecrets(t *testing.T) {
-	t.Parallel()
-	tr := newTree(t)
-	tr.apply()
-	tr.firstboot()
-	sip, esl := tr.secrets()
-	tr.instance("i-0fedcba9876543210")
-	if err := tr.runner().Gate(context.Background()); err == nil {
-		t.Error("the gate let a clone through with its origin's secrets")
-	}
-	tr.firstboot()
-	if s, e := tr.secrets(); s == sip || e == esl {
-		t.Error("the clone kept its origin's secrets")
-	}
-	if err := tr.runner().Gate(context.Background()); err != nil {
-		t.Errorf("gate: %v", err)
 	}
 }
 

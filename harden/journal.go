@@ -27,14 +27,22 @@ type entry struct {
 	Before host.Node `json:"before"`
 	// Sum is the SHA-256 of the content written, so that rollback notices what
 	// a person has changed since.
-	Sum   string    `json:"sum"`
-	After host.Node `json:"-"`
-	mask  map[string]string
+	Sum string `json:"sum"`
+	// Discard marks what must not come back once the run is final, Aside is the
+	// name under which it waits for that. See planned.discard.
+	Discard bool      `json:"discard,omitempty"`
+	Aside   string    `json:"aside,omitempty"`
+	After   host.Node `json:"-"`
+	mask    map[string]string
+	size    int64 // of a file that is discarded, in bytes; its content is never read
 }
 
 func after(entries []entry) []host.Placed {
 	var out []host.Placed
 	for _, en := range entries {
+		if en.Aside != "" && en.After.Kind == host.Absent {
+			continue // was renamed
+		}
 		out = append(out, host.Placed{Path: en.Path, Node: en.After})
 	}
 	return out
@@ -103,18 +111,49 @@ func (j *journal) undo() error {
 	if err := j.host.Put(reservePath, host.Node{Kind: host.Absent}); err != nil {
 		return err
 	}
-	var before []host.Placed
-	for _, en := range slices.Backward(j.entries) {
-		before = append(before, host.Placed{Path: en.Path, Node: en.Before})
-	}
-	if err := j.host.PutAll(before...); err != nil {
+	if err := j.putBack(); err != nil {
 		return err
 	}
 	return j.remove()
 }
 
+// putBack goes through the entries, last one first. What was set aside is
+// renamed back over whatever stands there now.
+func (j *journal) putBack() error {
+	var puts []host.Placed
+	var moves []host.Move
+	done := func() error {
+		err := errors.Join(j.host.PutAll(puts...), j.host.MoveAll(moves...))
+		puts, moves = nil, nil
+		return err
+	}
+	touched := map[string]bool{} // a path of several entries has the first one's state in the end
+	for _, en := range slices.Backward(j.entries) {
+		aside := en.Aside != ""
+		if aside && len(puts) > 0 || !aside && len(moves) > 0 {
+			if err := done(); err != nil {
+				return err
+			}
+		}
+		if aside {
+			moves = append(moves, host.Move{From: en.Aside, To: en.Path})
+		} else if touched[en.Path] || !j.untouched(en) {
+			puts = append(puts, host.Placed{Path: en.Path, Node: en.Before})
+		}
+		touched[en.Path] = true
+	}
+	return done()
+}
+
+// untouched tells whether a path is still as it was: the run did not come to it,
+// or could not write there, and then putting it back could not either.
+func (j *journal) untouched(en entry) bool {
+	now, err := j.host.Lookup(en.Path)
+	return err == nil && same(now, en.Before) && now.ModTime.Equal(en.Before.ModTime)
+}
+
 // close makes the run final: its originals are added to those of earlier runs,
-// and the journal is removed.
+// what it discarded is removed, and so is the journal.
 func (j *journal) close() error {
 	if len(j.entries) == 0 {
 		return nil
@@ -123,7 +162,8 @@ func (j *journal) close() error {
 	if err != nil {
 		return err
 	}
-	if err := j.host.Put(originalsPath, encoded(merge(merge(originals, j.made), j.entries))); err != nil {
+	kept := slices.DeleteFunc(slices.Clone(j.entries), func(en entry) bool { return en.Discard })
+	if err := j.host.Put(originalsPath, encoded(merge(merge(originals, j.made), kept))); err != nil {
 		return err
 	}
 	return j.remove()
@@ -169,6 +209,14 @@ func sweepFinished(h *host.Host) error {
 	if err != nil {
 		return err
 	}
+	// While its journal is there, what was set aside can be found: it goes first.
+	entries, err := readJournal(h, finishedDir, names)
+	if err != nil {
+		return err
+	}
+	if err := h.RemoveAll(asides(entries)...); err != nil {
+		return err
+	}
 	var gone []host.Placed
 	for _, name := range append(names, "") {
 		gone = append(gone, host.Placed{Path: filepath.Join(finishedDir, name), Node: host.Node{Kind: host.Absent}})
@@ -190,15 +238,8 @@ func recoverJournal(h *host.Host) (recovered bool, err error) {
 		return false, fmt.Errorf("reading the journal of a run that was killed: %w", err)
 	}
 	j := newJournal(h, nil, 0)
-	for _, name := range names {
-		if filepath.Ext(name) != ".json" || name[0] == '.' {
-			continue
-		}
-		entries, err := readEntries(h, filepath.Join(journalDir, name))
-		if err != nil {
-			return false, err
-		}
-		j.entries = append(j.entries, entries...)
+	if j.entries, err = readJournal(h, journalDir, names); err != nil {
+		return false, err
 	}
 	for _, en := range j.entries {
 		if err := h.Sweep(filepath.Dir(en.Path)); err != nil {
@@ -206,6 +247,22 @@ func recoverJournal(h *host.Host) (recovered bool, err error) {
 		}
 	}
 	return true, j.undo()
+}
+
+// readJournal gives the entries of a journal's files, in the order of writing.
+func readJournal(h *host.Host, dir string, names []string) ([]entry, error) {
+	var all []entry
+	for _, name := range names {
+		if filepath.Ext(name) != ".json" || name[0] == '.' {
+			continue
+		}
+		entries, err := readEntries(h, filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entries...)
+	}
+	return all, nil
 }
 
 func readOriginals(h *host.Host) ([]entry, error) {

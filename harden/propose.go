@@ -91,6 +91,9 @@ func (e *engine) proposeOne(ctx context.Context, m *Machine, p *planned) error {
 // add turns a change into journal entries: missing folders first, the .bak of
 // an original, then the thing itself. What is already so is dropped.
 func (p *planned) add(m *Machine, c Change) error {
+	if c.Discard {
+		return p.discard(m, c)
+	}
 	before, err := m.Lookup(c.Path)
 	if err != nil {
 		return fmt.Errorf("looking at %s: %w", c.Path, err)

@@ -82,7 +82,7 @@ func (s *session) forget() error {
 	for _, p := range []string{
 		originalsPath, state.PendingPath,
 		reportPath(report.Bake), reportPath(report.FirstBoot), reportPath(report.Rotate),
-		state.BakingPath, state.Dir,
+		state.BakingPath, verifiedPath, state.Dir,
 	} {
 		if err := s.Host.Put(p, host.Node{Kind: host.Absent}); err != nil {
 			return err

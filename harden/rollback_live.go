@@ -19,7 +19,13 @@ func standDown(m *Machine, originals []entry) []Action {
 		}
 		return originals[i].Before, true
 	}
-	actions := []Action{daemonReload(h)}
+	actions := []Action{{Name: "stopping " + verifyTimer, Do: func(ctx context.Context) error {
+		if !active(ctx, m, verifyTimer) {
+			return nil
+		}
+		_, err := h.Run(ctx, "systemctl", "stop", verifyTimer)
+		return err
+	}}, daemonReload(h)}
 	if _, changed := before(nftRules); changed {
 		actions = append(actions, loadTable(h))
 	}

@@ -24,6 +24,10 @@ type Runner struct {
 	Out  Sink
 	// Steps is what happens, in order; harden.Steps() outside tests.
 	Steps []Step
+	// Image tells that the machine is to become an image: a bake then stops
+	// FreeSWITCH and removes what no image may hold. Where nothing runs it is so
+	// anyway.
+	Image bool
 
 	program string                  // see Machine; this process's own where it is empty
 	fault   func(step string) error // see engine
@@ -76,6 +80,7 @@ func (r *Runner) start(phase report.Phase, p *plan.Plan) *session {
 	}
 	s.m = &Machine{
 		View: host.NewView(r.Host), Plan: p, Phase: phase, Started: time.Now(), Live: live, WhyNot: why,
+		Image:   r.Image || !live && !r.Host.Runs(freeswitchComm),
 		program: cmp.Or(r.program, "/proc/self/exe"),
 		warn:    s.warn,
 	}

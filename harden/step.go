@@ -33,6 +33,9 @@ type Step struct {
 	// Check puts the step's promise to the test on the machine as it is now. It
 	// runs after the step has been carried out, and in verify. It may be nil.
 	Check func(ctx context.Context, m *Machine) []report.Check
+	// Inspect is Check for a step that also has findings. It runs after the step
+	// has been carried out, and not in verify. It may be nil.
+	Inspect func(ctx context.Context, m *Machine) ([]report.Finding, []report.Check)
 }
 
 func (s Step) in(p report.Phase) bool { return slices.Contains(s.In, p) }
@@ -65,6 +68,10 @@ type Change struct {
 	Summary string
 	// Original marks a file that somebody else wrote: the bake keeps FILE.bak.
 	Original bool
+	// Discard marks what goes for good, Node being Absent, or an empty file where
+	// it is to be emptied: a run that fails puts it back, a rollback later does
+	// not, and no diff shows what was in it.
+	Discard bool
 	// Mask says how a diff shows values that it must not: old secrets and new.
 	Mask map[string]string
 }
@@ -91,6 +98,8 @@ type Machine struct {
 	// WhyNot says so in words for a report.
 	Live   bool
 	WhyNot string
+	// Image tells that this machine is to become an image.
+	Image bool
 
 	program string // the file of this very program, on the machine that runs us
 	warn    func(string)

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -15,74 +17,94 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
+const backupPrefix = "/root/freeswitch-config-backup-"
+
 // backupPath is named for the run that makes it.
 func backupPath(m *Machine) string {
-	return "/root/freeswitch-config-backup-" + m.Started.UTC().Format("20060102-150405") + ".tgz"
+	return backupPrefix + m.Started.UTC().Format("20060102-150405") + ".tgz"
 }
 
 // backup packs the configuration folder as it is on the disk, before anything
-// of this run is written.
+// of this run is written. Files with a private key are left out: no run changes
+// one, and what goes from an image must not stay in its backup.
 func backup(_ context.Context, m *Machine) (Proposal, error) {
-	data, files, err := pack(m.asItIs(), m.ConfDir)
+	if m.Image {
+		switch rec, err := state.ReadCommitted(m.Host); {
+		case err != nil:
+			return Proposal{}, err
+		case rec != nil:
+			return Proposal{Status: report.Skipped, Reason: "it would hold this instance's secrets; the backup of the first bake stays"}, nil
+		}
+	}
+	b := &packer{m: m.asItIs()}
+	data, err := b.pack(m.ConfDir)
 	if err != nil {
 		return Proposal{}, fmt.Errorf("packing %s: %w", m.ConfDir, err)
 	}
-	return Proposal{Changes: []Change{{
-		Path: backupPath(m), Node: host.NewFile(data, 0o600),
-		Summary: fmt.Sprintf("%d files of %s as they were", files, m.ConfDir),
-	}}}, nil
+	summary := fmt.Sprintf("%d files of %s as they were", b.files, m.ConfDir)
+	if b.left > 0 {
+		summary += fmt.Sprintf("; %d with private keys left out", b.left)
+	}
+	return Proposal{Changes: []Change{{Path: backupPath(m), Node: host.NewFile(data, 0o600), Summary: summary}}}, nil
+}
+
+// packer packs a folder as it is on the disk.
+type packer struct {
+	m     *Machine
+	tar   *tar.Writer
+	files int // in the tarball
+	left  int // left out
 }
 
 // pack makes a gzipped tarball of a folder, its last element at the top as
 // `tar -C PARENT` would have it.
-func pack(m *Machine, dir string) (data []byte, files int, err error) {
+func (b *packer) pack(dir string) ([]byte, error) {
 	var buf bytes.Buffer
 	zip, err := gzip.NewWriterLevel(&buf, gzip.BestSpeed)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	tw := tar.NewWriter(zip)
-	if files, err = packFolder(m, tw, dir, path.Base(dir)); err != nil {
-		return nil, 0, err
+	b.tar = tar.NewWriter(zip)
+	if err := b.folder(dir, path.Base(dir)); err != nil {
+		return nil, err
 	}
-	if err := tw.Close(); err != nil {
-		return nil, 0, err
+	if err := errors.Join(b.tar.Close(), zip.Close()); err != nil {
+		return nil, err
 	}
-	return buf.Bytes(), files, zip.Close()
+	return buf.Bytes(), nil // complete only now
 }
 
-func packFolder(m *Machine, tw *tar.Writer, dir, as string) (files int, err error) {
-	names, err := m.ReadDir(dir)
+func (b *packer) folder(dir, as string) error {
+	names, err := b.m.ReadDir(dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if err := packNode(m, tw, dir, as); err != nil {
-		return 0, err
+	if err := b.node(dir, as); err != nil {
+		return err
 	}
 	for _, name := range names {
 		p, q := path.Join(dir, name), path.Join(as, name)
-		n, err := m.Lookup(p)
+		g, err := b.m.Glance(p)
+		switch {
+		case err != nil:
+			return err
+		case g.Kind == host.Folder:
+			err = b.folder(p, q)
+		default:
+			err = b.node(p, q)
+		}
 		if err != nil {
-			return files, err
+			return err
 		}
-		if n.Kind == host.Folder {
-			sub, err := packFolder(m, tw, p, q)
-			if err != nil {
-				return files, err
-			}
-			files += sub
-			continue
-		}
-		if err := packNode(m, tw, p, q); err != nil {
-			return files, err
-		}
-		files++
 	}
-	return files, nil
+	return nil
 }
 
-func packNode(m *Machine, tw *tar.Writer, p, as string) error {
-	n, err := m.Lookup(p)
+// keyEnd ends the first line of every private key in PEM (RFC 7468).
+var keyEnd = []byte("PRIVATE KEY-----")
+
+func (b *packer) node(p, as string) error {
+	n, err := b.m.Lookup(p)
 	if err != nil {
 		return err
 	}
@@ -100,11 +122,18 @@ func packNode(m *Machine, tw *tar.Writer, p, as string) error {
 		}
 	default:
 		h.Typeflag, h.Size = tar.TypeReg, int64(len(n.Data))
+		if bytes.Contains(n.Data, keyEnd) {
+			b.left++
+			return nil
+		}
 	}
-	if err := tw.WriteHeader(h); err != nil {
+	if h.Typeflag != tar.TypeDir {
+		b.files++
+	}
+	if err := b.tar.WriteHeader(h); err != nil {
 		return err
 	}
-	_, err = tw.Write(n.Data)
+	_, err = b.tar.Write(n.Data)
 	return err
 }
 
@@ -129,9 +158,26 @@ func checkBackup(_ context.Context, m *Machine) []report.Check {
 	case n.Mode != 0o600:
 		c.Status, c.Detail = report.Fail, fmt.Sprintf("%s has mode %04o: chmod 0600 it", where, n.Mode)
 	default:
-		if _, err := gzip.NewReader(bytes.NewReader(n.Data)); err != nil {
+		if err := unpacks(n.Data); err != nil {
 			c.Status, c.Detail = report.Fail, where+" does not unpack: "+err.Error()
 		}
 	}
 	return []report.Check{c}
+}
+
+// unpacks reads a tarball to its end.
+func unpacks(data []byte) error {
+	zip, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	for t := tar.NewReader(zip); ; {
+		switch _, err := t.Next(); {
+		case errors.Is(err, io.EOF):
+			_, err := io.Copy(io.Discard, zip) //nolint:gosec // of our own making; its checksum stands at the end
+			return err
+		case err != nil:
+			return err
+		}
+	}
 }

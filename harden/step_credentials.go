@@ -47,10 +47,27 @@ func secretFile(m *Machine, p string, uid, gid int) report.Check {
 
 // commit writes the record that lets FreeSWITCH start.
 func commit(_ context.Context, m *Machine) (Proposal, error) {
-	rec := state.Committed{At: m.Started.UTC(), Instance: m.Instance, Digests: state.NewDigests(m.Secrets)}
+	rec := state.Committed{At: m.Started.UTC(), First: m.Started.UTC(), Instance: m.Instance, Digests: state.NewDigests(m.Secrets)}
+	if m.Phase == report.Rotate {
+		before, err := state.ReadCommitted(m.Host)
+		if err != nil {
+			return Proposal{}, err
+		}
+		if before != nil {
+			if rec.First = before.First; rec.First.IsZero() {
+				rec.First = before.At
+			}
+		}
+	}
 	return Proposal{Changes: []Change{{
 		Path: state.CommittedPath, Node: rec.Node(), Summary: "these secrets count from now on",
 	}}}, nil
+}
+
+// staged tells whether something stands at a path, or will.
+func staged(m *Machine, path string) bool {
+	g, err := m.Glance(path)
+	return err == nil && g.Kind != host.Absent
 }
 
 // recordBake remembers what a bake did, for the next one.
@@ -60,6 +77,12 @@ func recordBake(_ context.Context, m *Machine) (Proposal, error) {
 		return Proposal{}, err
 	}
 	rec := state.Baked{At: m.Started.UTC(), ConfDir: path.Clean(m.ConfDir), Backup: backupPath(m)}
+	switch earlier, err := state.ReadBaked(m.Host); {
+	case err != nil:
+		return Proposal{}, err
+	case earlier != nil && !staged(m, rec.Backup):
+		rec.Backup = earlier.Backup // this run made none
+	}
 	rec.Digests.SIP = digestOf(currentSIP(c))
 	rec.Digests.ESL = digestOf(currentESL(c))
 	return Proposal{Changes: []Change{{Path: state.BakedPath, Node: rec.Node(), Summary: "what this bake did"}}}, nil

@@ -42,8 +42,9 @@ func fail2ban(ctx context.Context, m *Machine) (Proposal, error) {
 	}
 	adviseFail2ban(m)
 	p := Proposal{Changes: changes, Reason: "jails: " + strings.Join(wantedJails(m), ", ")}
-	if !m.Live {
-		p.Reason += "; fail2ban starts at the next boot: " + m.WhyNot
+	// Where it could not ban, it is not started either.
+	if why := deaf(m); why != "" {
+		p.Reason += "; fail2ban starts at the next boot: " + why
 		return p, nil
 	}
 	if fresh, err := needsRestart(ctx, m, changes); err != nil || !fresh {

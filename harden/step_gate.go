@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -19,7 +20,19 @@ const (
 	unitDir       = "/etc/systemd/system"
 	firstbootUnit = "fs-harden-firstboot.service"
 	verifyUnit    = "fs-harden-verify.service"
+	verifyTimer   = "fs-harden-verify.timer"
+	failedUnit    = "fs-harden-failed.service"
 	dropIn        = "50-fs-harden.conf"
+	noticePath    = "/etc/fs-harden/notice.txt"
+	// Every login shows it from there (pam_motd(8)), and a console before it by
+	// way of the link (agetty(8); before util-linux 2.40 it reads no other folder
+	// where /etc/issue is).
+	noticeShown = "/run/motd.d/fs-harden"
+	noticeIssue = "/etc/issue.d/fs-harden.issue"
+	// cloud-init runs what is executable in this folder at the end of its clean
+	// (cloudinit/cmd/clean.py, from 22.3 on). The hook is written also where
+	// cloud-init is not: a later provisioner may install it.
+	cleanHook = "/etc/cloud/clean.d/50-fs-harden"
 )
 
 // gate writes the units that make the secrets before FreeSWITCH starts, and
@@ -35,15 +48,18 @@ func gate(_ context.Context, m *Machine) (Proposal, error) {
 	}
 	// The mark lies in /run and is gone after a reboot. It is there before the
 	// units are, so that no restart of FreeSWITCH in this build makes secrets.
-	baking := Change{Path: state.BakingPath, Node: host.NewFile(nil, 0o644), Summary: "no secrets are made until this machine boots again"}
-	changes = append([]Change{baking}, changes...)
+	changes = append([]Change{bakingMark()}, changes...)
 	if settled, err := changesNothing(m, changes); err != nil || settled {
 		return Proposal{}, err
 	}
-	if m.Runs(freeswitchComm) {
+	if !m.Image && m.Runs(freeswitchComm) {
 		m.Warn("the FreeSWITCH that runs here keeps its old passwords until it stops; on a machine that is to stay in service, run fs-harden firstboot now")
 	}
 	return Proposal{Changes: changes, Actions: []Action{daemonReload(m.Host)}}, nil
+}
+
+func bakingMark() Change {
+	return Change{Path: state.BakingPath, Node: host.NewFile(nil, 0o644), Summary: "no secrets are made until this machine boots again"}
 }
 
 func changesNothing(m *Machine, changes []Change) (bool, error) {
@@ -67,37 +83,51 @@ func daemonReload(h *host.Host) Action {
 	return Action{Name: "systemctl daemon-reload", Do: do, Undo: do}
 }
 
-func gateFiles(m *Machine) ([]Change, error) {
-	service := m.Plan.ServiceName + ".service"
-	// A template's instances share the template's drop-in (systemd.unit(5)).
+// serviceUnit is FreeSWITCH's unit, the one whose drop-ins count. A template's
+// instances share the template's (systemd.unit(5)).
+func serviceUnit(m *Machine) string {
 	if at := strings.IndexByte(m.Plan.ServiceName, '@'); at >= 0 {
-		service = m.Plan.ServiceName[:at+1] + ".service"
+		return m.Plan.ServiceName[:at+1] + ".service"
 	}
+	return m.Plan.ServiceName + ".service"
+}
+
+func gateFiles(m *Machine) ([]Change, error) {
+	service := serviceUnit(m)
 	var out []Change
-	for _, f := range []struct{ template, path, summary string }{
-		{firstbootUnit, path.Join(unitDir, firstbootUnit), "makes the secrets at first boot"},
-		{verifyUnit, path.Join(unitDir, verifyUnit), "proves them after each start"},
-		{dropIn, path.Join(unitDir, service+".d", dropIn), "holds FreeSWITCH back until then"},
+	for _, f := range []struct {
+		template, path string
+		mode           fs.FileMode
+		summary        string
+	}{
+		{firstbootUnit, path.Join(unitDir, firstbootUnit), 0o644, "makes the secrets at first boot"},
+		{verifyUnit, path.Join(unitDir, verifyUnit), 0o644, "proves them after each start"},
+		{verifyTimer, path.Join(unitDir, verifyTimer), 0o644, "and once a day"},
+		{dropIn, path.Join(unitDir, service+".d", dropIn), 0o644, "holds FreeSWITCH back until then"},
+		{failedUnit, path.Join(unitDir, failedUnit), 0o644, "says on the console and at login that it is held back"},
+		{"notice.txt", noticePath, 0o644, "what it says"},
+		{"cloud-init-clean", cleanHook, 0o755, "cloud-init clean makes an image of an instance again"},
 	} {
 		text, err := render(m, f.template)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Change{Path: f.path, Node: host.NewFile(text, 0o644), Summary: f.summary})
+		out = append(out, Change{Path: f.path, Node: host.NewFile(text, f.mode), Summary: f.summary})
 	}
 	for _, l := range []struct{ wants, unit string }{
 		{"multi-user.target.wants", firstbootUnit},
 		{service + ".wants", verifyUnit},
+		{"timers.target.wants", verifyTimer},
 	} {
 		out = append(out, Change{
 			Path: path.Join(unitDir, l.wants, l.unit), Node: host.NewSymlink(path.Join(unitDir, l.unit)),
 			Summary: l.unit + " is enabled",
 		})
 	}
-	return out, nil
+	return append(out, Change{Path: noticeIssue, Node: host.NewSymlink(noticeShown), Summary: "consoles show the notice, once there is one"}), nil
 }
 
-// render fills a template in. Its four blanks do not need text/template, which
+// render fills a template in. Its few blanks do not need text/template, which
 // would add a fifth to the size of the helper.
 func render(m *Machine, name string) ([]byte, error) {
 	text, err := templates.ReadFile("templates/" + name)
@@ -108,6 +138,8 @@ func render(m *Machine, name string) ([]byte, error) {
 		"@SERVICE@", m.Plan.ServiceName,
 		"@HELPER@", state.HelperPath,
 		"@BAKING@", state.BakingPath,
+		"@NOTICE@", noticePath,
+		"@SHOWN@", noticeShown,
 		"@CONF_DIR@", m.ConfDir,
 	).Replace(string(text))), nil
 }
@@ -135,14 +167,17 @@ func checkGate(ctx context.Context, m *Machine) []report.Check {
 // inForce asks systemd whether the drop-in is part of the service as it would
 // be started now. A service that does not exist was warned about in preflight.
 func inForce(ctx context.Context, m *Machine) error {
-	out, err := m.Run(ctx, "systemctl", "show", m.Plan.ServiceName+".service", "-p", "LoadState,Requires,After,DropInPaths")
+	out, err := m.Run(ctx, "systemctl", "show", m.Plan.ServiceName+".service", "-p", "LoadState,Requires,After,DropInPaths,ExecStartPre")
 	if err != nil {
 		return err
 	}
 	props := map[string]string{}
 	for _, l := range strings.Split(string(out), "\n") {
 		key, value, _ := strings.Cut(l, "=")
-		props[key] = value
+		props[key] += value + "\n" // ExecStartPre has a line for each command
+	}
+	for key, value := range props {
+		props[key] = strings.TrimSuffix(value, "\n")
 	}
 	if props["LoadState"] == "not-found" {
 		return nil
@@ -155,5 +190,19 @@ func inForce(ctx context.Context, m *Machine) error {
 	if !strings.Contains(props["DropInPaths"], dropIn) {
 		return fmt.Errorf("systemd does not read %s for %s: run systemctl daemon-reload", dropIn, m.Plan.ServiceName)
 	}
+	if !asksTheGate(props["ExecStartPre"]) {
+		return fmt.Errorf("systemd does not ask %s gate before it starts %s: look in systemctl cat %[2]s for an ExecStartPre= with nothing behind it, which takes away all before it, and remove it", state.HelperPath, m.Plan.ServiceName)
+	}
 	return nil
+}
+
+// asksTheGate tells whether one of these commands, as systemctl show prints
+// them, is the gate, and one whose failure counts.
+func asksTheGate(commands string) bool {
+	for _, c := range strings.Split(commands, "\n") {
+		if strings.Contains(c, "argv[]="+state.HelperPath+" gate ;") && strings.Contains(c, "ignore_errors=no") {
+			return true
+		}
+	}
+	return false
 }

@@ -38,8 +38,8 @@ func rateLimit(_ context.Context, m *Machine) (Proposal, error) {
 		return Proposal{Status: report.Skipped, Reason: "not wanted"}, nil
 	case settled:
 		return Proposal{}, nil
-	case !m.Live:
-		p.Reason = "loaded at the next boot: " + m.WhyNot
+	case deaf(m) != "":
+		p.Reason = "loaded at the next boot: " + deaf(m)
 	default:
 		p.Actions = []Action{daemonReload(m.Host), loadTable(m.Host)}
 	}
@@ -160,8 +160,8 @@ func checkKernel(ctx context.Context, m *Machine) []report.Check {
 			return []report.Check{c}
 		}
 	}
-	if !m.Live {
-		c.Status, c.Detail = report.CheckDeferred, m.WhyNot
+	if why := deaf(m); why != "" {
+		c.Status, c.Detail = report.CheckDeferred, why
 		return []report.Check{c}
 	}
 	if err := tableStands(ctx, m); err != nil {

@@ -46,17 +46,19 @@ func currentSIP(c *fsxml.Config) secret.Value {
 
 // whose says what a random value in the tree is good for.
 func whose(m *Machine) string {
-	if m.Phase == report.Bake {
+	if m.Phase == report.Bake || m.Phase == report.Forget {
 		return "kept by nobody, replaced at first boot"
 	}
 	return "this instance's own"
 }
 
 // target is the value to set: the instance's, or in a bake a random one. A bake
-// that finds its own earlier value, or a running instance's, keeps it: a second
-// apply changes nothing, and never takes a live machine's secret away.
+// that finds its own earlier value keeps it: a second apply changes nothing. So
+// does one that finds a running instance's, and never takes a live machine's
+// secret away; but where an instance becomes an image again, its secrets are not
+// the image's.
 func target(m *Machine, fresh, current secret.Value, which func(state.Digests) secret.Digest) (secret.Value, error) {
-	if m.Phase != report.Bake {
+	if m.Phase != report.Bake && m.Phase != report.Forget {
 		return fresh, nil
 	}
 	baked, err := state.ReadBaked(m)
@@ -67,7 +69,7 @@ func target(m *Machine, fresh, current secret.Value, which func(state.Digests) s
 	if err != nil {
 		return secret.Value{}, err
 	}
-	if baked != nil && which(baked.Digests).Matches(current) || committed != nil && which(committed.Digests).Matches(current) {
+	if baked != nil && which(baked.Digests).Matches(current) || committed != nil && m.Phase == report.Bake && !m.Image && which(committed.Digests).Matches(current) {
 		return current, nil
 	}
 	return fresh, nil

@@ -20,6 +20,8 @@ func Steps() []Step {
 		{Name: "event-socket", In: always, Propose: eventSocket, Check: checkEventSocket},
 		{Name: "event-socket-access", In: always, Propose: eventSocketAccess, Check: checkEventSocketAccess},
 		{Name: "log-auth-failures", In: bake, Propose: logAuthFailures, Check: checkLogAuthFailures},
+		// FreeSWITCH writes every password in clear beside its log.
+		{Name: "expanded-configuration", In: bake, Propose: expandedConfiguration, Check: checkExpanded},
 		{Name: "auth-log", In: bake, Propose: authLogStep, Check: checkAuthLog},
 		// Who may read the secrets, and how fs_cli finds them.
 		{Name: "credentials", In: boot, Propose: credentials, Check: checkCredentials},
@@ -36,6 +38,9 @@ func Steps() []Step {
 		{Name: "firewall", In: bake, Propose: firewall, Check: checkFirewall},
 		// Whether all of it holds, tried out.
 		{Name: "proof", In: bake, Propose: nothing, Check: checkProof},
+		// What no image may hold goes, once nothing writes it any more.
+		{Name: "halt", In: bake, Replan: true, Propose: halt},
+		{Name: "image", In: bake, Propose: image, Inspect: inspectImage},
 		// The record comes last: without it, nothing before it counts.
 		{Name: "record", In: bake, OnlyWithOthers: true, Propose: recordBake},
 		{Name: "commit", In: boot, Propose: commit},

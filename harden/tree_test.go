@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
@@ -85,6 +87,22 @@ func (tr tree) remove(p string) {
 
 // instance makes cloud-init say which instance this tree runs as.
 func (tr tree) instance(id string) { tr.write("/run/cloud-init/.instance-id", id+"\n") }
+
+// copy is the same tree once more, to the last mode.
+func (tr tree) copy(t testing.TB) tree {
+	t.Helper()
+	other := tree{t, t.TempDir()}
+	if out, err := exec.Command("cp", "-a", tr.dir+"/.", other.dir).CombinedOutput(); err != nil {
+		t.Fatalf("copying a tree: %v %s", err, out)
+	}
+	return other
+}
+
+// bootedAt makes /proc tell of a boot at that time.
+func (tr tree) bootedAt(at time.Time) {
+	tr.write("/proc/stat", fmt.Sprintf("cpu 1 2 3\nbtime %d\nprocesses 9\n", at.Unix()))
+	tr.write("/proc/1/stat", "1 (systemd) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 50 1 2\n")
+}
 
 func (tr tree) runner() *Runner {
 	tr.t.Helper()

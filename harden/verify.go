@@ -3,35 +3,26 @@ package harden
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
-// Verify runs every step's check on the machine as it is and changes nothing.
+// Verify runs every step's check on the machine as it is. It changes nothing
+// but its own record in /run, see verified.
 func (r *Runner) Verify(ctx context.Context) (*report.Report, error) {
 	p, err := r.plan()
 	s := r.start(report.Verify, p)
 	if err != nil {
 		return s.finish(err)
 	}
-	if rec, err := state.ReadCommitted(s.Host); err == nil && rec != nil {
-		s.m.Instance = rec.Instance
-	}
-	if s.m.ConfDir, err = findConfDir(s.m); err != nil {
+	if err := s.look(); err != nil {
 		return s.finish(err)
 	}
-	for _, step := range r.Steps {
-		if step.Check == nil {
-			continue
-		}
-		st := report.Step{Name: step.Name, Status: report.Unchanged, Checks: step.Check(ctx, s.m)}
-		if len(st.Checks) == 0 {
-			continue
-		}
-		s.report.Steps = append(s.report.Steps, st)
-		r.Out.End(st)
+	s.check(ctx)
+	if err := s.keepVerified(); err != nil {
+		s.m.Warn("what was seen could not be kept for fs-harden status: %v", err)
 	}
 	if n := s.report.FailedChecks(); n > 0 {
 		return s.finish(fmt.Errorf("%w: %d of them", errCheck, n))
@@ -39,41 +30,27 @@ func (r *Runner) Verify(ctx context.Context) (*report.Report, error) {
 	return s.finish(nil)
 }
 
-// Status is what this machine is, in a few lines.
-type Status struct {
-	ConfDir  string    `json:"conf_dir"`
-	Baked    time.Time `json:"baked,omitzero"`
-	Backup   string    `json:"backup,omitempty"`
-	Made     time.Time `json:"secrets_made,omitzero"`
-	Instance string    `json:"instance,omitempty"`
-	Source   string    `json:"instance_source,omitempty"`
-	// Ready tells whether FreeSWITCH may start; if not, Why says what to do.
-	Ready bool   `json:"ready"`
-	Why   string `json:"why,omitempty"`
+// look finds what the checks go by.
+func (s *session) look() error {
+	if rec, err := state.ReadCommitted(s.Host); err == nil && rec != nil {
+		s.m.Instance = rec.Instance
+	}
+	var err error
+	s.m.ConfDir, err = findConfDir(s.m)
+	return err
 }
 
-// Status reads the records and asks the gate.
-func (r *Runner) Status(ctx context.Context) (Status, error) {
-	var st Status
-	baked, err := state.ReadBaked(r.Host)
-	if err != nil {
-		return st, err
+// check runs the checks of all steps but those named, into the report.
+func (s *session) check(ctx context.Context, but ...string) {
+	for _, step := range s.Steps {
+		if step.Check == nil || slices.Contains(but, step.Name) {
+			continue
+		}
+		st := report.Step{Name: step.Name, Status: report.Unchanged, Checks: step.Check(ctx, s.m)}
+		if len(st.Checks) == 0 {
+			continue
+		}
+		s.report.Steps = append(s.report.Steps, st)
+		s.Out.End(st)
 	}
-	if baked != nil {
-		st.ConfDir, st.Baked, st.Backup = baked.ConfDir, baked.At, baked.Backup
-	}
-	committed, err := state.ReadCommitted(r.Host)
-	if err != nil {
-		return st, err
-	}
-	if committed != nil {
-		st.Made = committed.At
-		st.Instance, st.Source = committed.Instance.String(), string(committed.Instance.Source)
-	}
-	if err := r.Gate(ctx); err != nil {
-		st.Why = err.Error()
-		return st, nil
-	}
-	st.Ready = true
-	return st, nil
 }

@@ -37,6 +37,16 @@ type Config struct {
 	KeepRules bool `mapstructure:"keep_rules"`
 	// Leave fail2ban alone. Defaults to `false`.
 	SkipFail2ban bool `mapstructure:"skip_fail2ban"`
+	// Fail the build on warnings of the inspection too. Before the image is made,
+	// the machine is looked through for what every instance would share; an
+	// error fails the build, and a warning is shown. What the build itself still
+	// needs, such as Packer's own SSH key, stays a warning. Defaults to `false`.
+	StrictImage bool `mapstructure:"strict_image"`
+	// Also remove what the system keeps of this one machine: machine-id
+	// (emptied), random seeds, shell histories, cloud-init's state. SSH host
+	// keys and authorized keys stay, because Packer still needs them: see
+	// [What is removed](#what-is-removed). Defaults to `false`.
+	CleanupSystem bool `mapstructure:"cleanup_system"`
 	// UDP ports for media, `FIRST:LAST`. Defaults to `16384:32768`, which is
 	// FreeSWITCH's own range; the configuration's range wins where it has one.
 	RTPPortRange string `mapstructure:"rtp_port_range"`

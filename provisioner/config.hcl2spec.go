@@ -25,6 +25,8 @@ type FlatConfig struct {
 	SkipFirewall        *bool             `mapstructure:"skip_firewall" cty:"skip_firewall" hcl:"skip_firewall"`
 	KeepRules           *bool             `mapstructure:"keep_rules" cty:"keep_rules" hcl:"keep_rules"`
 	SkipFail2ban        *bool             `mapstructure:"skip_fail2ban" cty:"skip_fail2ban" hcl:"skip_fail2ban"`
+	StrictImage         *bool             `mapstructure:"strict_image" cty:"strict_image" hcl:"strict_image"`
+	CleanupSystem       *bool             `mapstructure:"cleanup_system" cty:"cleanup_system" hcl:"cleanup_system"`
 	RTPPortRange        *string           `mapstructure:"rtp_port_range" cty:"rtp_port_range" hcl:"rtp_port_range"`
 	SSHPorts            []int             `mapstructure:"ssh_ports" cty:"ssh_ports" hcl:"ssh_ports"`
 	Report              *string           `mapstructure:"report" cty:"report" hcl:"report"`
@@ -64,6 +66,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"skip_firewall":              &hcldec.AttrSpec{Name: "skip_firewall", Type: cty.Bool, Required: false},
 		"keep_rules":                 &hcldec.AttrSpec{Name: "keep_rules", Type: cty.Bool, Required: false},
 		"skip_fail2ban":              &hcldec.AttrSpec{Name: "skip_fail2ban", Type: cty.Bool, Required: false},
+		"strict_image":               &hcldec.AttrSpec{Name: "strict_image", Type: cty.Bool, Required: false},
+		"cleanup_system":             &hcldec.AttrSpec{Name: "cleanup_system", Type: cty.Bool, Required: false},
 		"rtp_port_range":             &hcldec.AttrSpec{Name: "rtp_port_range", Type: cty.String, Required: false},
 		"ssh_ports":                  &hcldec.AttrSpec{Name: "ssh_ports", Type: cty.List(cty.Number), Required: false},
 		"report":                     &hcldec.AttrSpec{Name: "report", Type: cty.String, Required: false},

@@ -22,6 +22,8 @@ func (c *Config) plan() *plan.Plan {
 	p.SkipFirewall = c.SkipFirewall
 	p.KeepRules = c.KeepRules
 	p.SkipFail2ban = c.SkipFail2ban
+	p.StrictImage = c.StrictImage
+	p.CleanupSystem = c.CleanupSystem
 	text(&p.ConfDir, c.ConfDir)
 	text(&p.ServiceName, c.ServiceName)
 	text(&p.RTPPortRange, c.RTPPortRange)

@@ -63,6 +63,8 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 		skip_firewall  = true
 		keep_rules     = true
 		skip_fail2ban  = true
+		strict_image   = true
+		cleanup_system = true
 		rtp_port_range = "20000:21000"
 		ssh_ports      = [22, 2222]
 		fail2ban {
@@ -81,7 +83,7 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 	want := &plan.Plan{
 		ConfDir: "/opt/freeswitch/conf", ServiceName: "fs", AdminUsers: []string{"ops"},
 		SIPAllowFrom: []string{"203.0.113.0/24", "2001:db8::1"},
-		SkipFirewall: true, KeepRules: true, SkipFail2ban: true, RTPPortRange: "20000:21000", SSHPorts: []int{22, 2222},
+		SkipFirewall: true, KeepRules: true, SkipFail2ban: true, StrictImage: true, CleanupSystem: true, RTPPortRange: "20000:21000", SSHPorts: []int{22, 2222},
 		Fail2ban: plan.Fail2ban{
 			MaxRetry: 10, FindTime: 60, BanTime: 3600,
 			BanAction: "iptables-allports", IgnoreIP: []string{"192.0.2.1"},
@@ -124,6 +126,8 @@ func TestPrepareFaults(t *testing.T) {
 		{`sip_allow_from = ["10.0.0.1/8"]`, "sip_allow_from: "},
 		{`sip_allow_from = ["trunk.example"]`, "sip_allow_from: "},
 		{`rtp_port_range = "2:1"`, "rtp_port_range: "},
+		{`strict_image = "very"`, "a bool is required"},
+		{`cleanup_system = "all"`, "a bool is required"},
 		{`ssh_ports = [0]`, "ssh_ports: "},
 		{`ssh_ports = [65536]`, "ssh_ports: "},
 		{`ssh_ports = ["ssh"]`, "a number is required"},

@@ -40,7 +40,7 @@ func TestProvision(t *testing.T) {
 	noLeftovers(t, g)
 
 	argv, err := os.ReadFile(filepath.Join(seen, "argv"))
-	if want := "apply --json --plan " + g.folder(t) + "/plan.json\n"; err != nil || string(argv) != want {
+	if want := "apply --json --plan " + g.folder(t) + "/plan.json --image\n"; err != nil || string(argv) != want {
 		t.Errorf("the helper got %q, want %q (%v)", argv, want, err)
 	}
 	data, err := os.ReadFile(filepath.Join(seen, "plan.json"))

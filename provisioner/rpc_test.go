@@ -56,6 +56,7 @@ func TestThroughThePluginProtocol(t *testing.T) {
 			value, err := decode(far.ConfigSpec(), `
 				remote_folder  = "`+t.TempDir()+`"
 				sip_allow_from = ["2001:db8::/32"]
+				cleanup_system = true
 				fail2ban { max_retry = 7 }
 				rate_limit { enabled = false }`)
 			if err != nil {
@@ -65,6 +66,7 @@ func TestThroughThePluginProtocol(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := plan.Default()
+			want.CleanupSystem = true
 			want.SIPAllowFrom, want.Fail2ban.MaxRetry, want.RateLimit.Enabled = []string{"2001:db8::/32"}, 7, false
 			if got := p.config.plan(); string(got.Encode()) != string(want.Encode()) {
 				t.Errorf("plan is %s", got.Encode())

@@ -78,6 +78,7 @@ func (s *screen) step(step *report.Step) {
 	for _, c := range step.Changes {
 		s.ui.Say("      " + change(c))
 	}
+	s.findings(step.Findings)
 	for _, c := range step.Checks {
 		if c.Status == report.Fail {
 			s.ui.Error("    ! check failed: " + because(c.Name, c.Detail))

@@ -18,7 +18,7 @@ func TestScript(t *testing.T) {
 		status int
 		said   string
 	}{
-		{"done", false, `echo "$0 $*"; echo "$PASSWORD"`, 0, "fs-harden apply --json --plan "},
+		{"done", false, `echo "$0 $*"; echo "$PASSWORD"`, 0, "/plan.json --image\n"},
 		{"failed", false, `exit 3`, 3, ""},
 		{"killed", false, `kill -9 $$`, 137, ""},
 		{"told to stop", false, `kill -TERM $PPID`, 1, ""},

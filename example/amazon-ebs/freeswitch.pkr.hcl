@@ -39,6 +39,10 @@ source "amazon-ebs" "freeswitch" {
   ami_name      = "freeswitch-{{ isotime \"20060102-1504\" }}"
   instance_type = "t3.small"
   ssh_username  = "admin"
+
+  # Packer's own key is taken out of the image as the build ends.
+  ssh_clear_authorized_keys = true
+
   source_ami_filter {
     owners      = ["136693071363"] # Debian
     most_recent = true
@@ -59,6 +63,7 @@ build {
 
   provisioner "freeswitch-harden" {
     admin_users    = ["admin"]
+    cleanup_system = true
     sip_allow_from = var.trunk
     report         = "${path.root}/reports/${build.ID}.json"
 

@@ -18,6 +18,7 @@ func TestEmptyPlanIsEveryDefault(t *testing.T) {
 		SkipFirewall: false,
 		KeepRules:    false,
 		SkipFail2ban: false,
+		StrictImage:  false, CleanupSystem: false,
 		RTPPortRange: "16384:32768",
 		SSHPorts:     []int{},
 		Fail2ban:     plan.Fail2ban{MaxRetry: 20, FindTime: 300, BanTime: 86400, BanAction: "nftables", IgnoreIP: []string{}},
@@ -57,6 +58,7 @@ func TestEncodeParsesBack(t *testing.T) {
 	p.AdminUsers = []string{"admin", "ops.team"}
 	p.SIPAllowFrom = []string{"198.51.100.7", "2001:db8::/32"}
 	p.SkipFirewall, p.KeepRules, p.SkipFail2ban = true, true, true
+	p.StrictImage, p.CleanupSystem = true, true
 	p.RTPPortRange = "20000:20001"
 	p.SSHPorts = []int{22, 2222}
 	p.Fail2ban = plan.Fail2ban{MaxRetry: 1, FindTime: 2, BanTime: 3, BanAction: "iptables-allports", IgnoreIP: []string{"::1"}}

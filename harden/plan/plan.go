@@ -30,6 +30,10 @@ type Plan struct {
 	KeepRules bool `json:"keep_rules"`
 	// SkipFail2ban leaves fail2ban alone.
 	SkipFail2ban bool `json:"skip_fail2ban"`
+	// StrictImage makes every warning of the inspector an error.
+	StrictImage bool `json:"strict_image"`
+	// CleanupSystem removes what of the system's own no image should hold.
+	CleanupSystem bool `json:"cleanup_system"`
 	// RTPPortRange is "FIRST:LAST", UDP ports.
 	RTPPortRange string `json:"rtp_port_range"`
 	// SSHPorts are TCP ports that stay open. Empty: found from sshd.

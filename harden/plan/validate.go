@@ -46,6 +46,9 @@ func (p *Plan) Validate() error {
 	if !isUnitName(p.ServiceName) {
 		f.add("service_name: %q is not a systemd unit name; give it without .service, as in \"freeswitch\"", p.ServiceName)
 	}
+	if strings.HasSuffix(p.ServiceName, "@") {
+		f.add("service_name: %q is a template; name one of its instances, as in \"freeswitch@pbx1\": what holds it back holds back all of them", p.ServiceName)
+	}
 	for _, u := range p.AdminUsers {
 		if !isUserName(u) {
 			f.add("admin_users: %q is not a login name; give names as they stand in /etc/passwd", u)

@@ -92,7 +92,7 @@ func TestWhatOneOptionTakes(t *testing.T) {
 		{
 			"service_name", service,
 			[]string{"freeswitch", "freeswitch@a", "fs-1.10", `fs\x2dx`, "a:b_c", strings.Repeat("a", 200)},
-			[]string{"", "freeswitch.service", "-x", "a b", "a/b", "../a", "fs\n", "fs;id", "fs$x", "fß", strings.Repeat("a", 201)},
+			[]string{"", "freeswitch.service", "freeswitch@", "-x", "a b", "a/b", "../a", "fs\n", "fs;id", "fs$x", "fß", strings.Repeat("a", 201)},
 		},
 		{
 			"admin_users", user,

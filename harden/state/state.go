@@ -55,8 +55,11 @@ type Baked struct {
 
 // Committed says that this instance has its secrets.
 type Committed struct {
-	Version  int         `json:"version"`
-	At       time.Time   `json:"at"`
+	Version int       `json:"version"`
+	At      time.Time `json:"at"`
+	// First is when the instance got its first secrets: those of At are a
+	// rotation's where it is earlier.
+	First    time.Time   `json:"first,omitzero"`
 	Instance identity.ID `json:"instance"`
 	Digests  Digests     `json:"digests"`
 }

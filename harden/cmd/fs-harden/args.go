@@ -22,11 +22,13 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"apply", "harden this machine or tree (bake phase)", "root json plan dry-run report", 30 * time.Minute, apply},
+		{"apply", "harden this machine or tree (bake phase)", "root json plan dry-run report image", 30 * time.Minute, apply},
 		{"firstboot", "give this instance its secrets, once", "root json", 150 * time.Second, firstboot},
 		{"rotate", "new secrets now, on a live instance", "root json", 5 * time.Minute, rotate},
 		{"verify", "run the checks, change nothing", "root json", 5 * time.Minute, verify},
+		{"inspect", "is this machine or tree fit to be an image? changes nothing", "root json strict", 5 * time.Minute, inspect},
 		{"rollback", "put back what apply changed, byte for byte", "root json", 5 * time.Minute, rollback},
+		{"forget", "make an image of this instance again (cloud-init clean asks this)", "root json", 5 * time.Minute, forget},
 		{"status", "what was done here, when, for which instance", "root json", time.Minute, showStatus},
 		{"gate", "exit 0 if FreeSWITCH may start (systemd asks this)", "root", time.Minute, gate},
 		{"version", "print the version", "", time.Minute, printVersion},
@@ -41,6 +43,8 @@ type invocation struct {
 	plan    string
 	dryRun  bool
 	report  string
+	image   bool
+	strict  bool
 }
 
 func parse(args []string, help io.Writer) (*invocation, error) {
@@ -78,6 +82,12 @@ func parseFlags(c command, args []string, help io.Writer) (*invocation, error) {
 	}
 	if takes("dry-run") {
 		fs.BoolVar(&inv.dryRun, "dry-run", false, "print what would change as a unified diff, and touch nothing")
+	}
+	if takes("image") {
+		fs.BoolVar(&inv.image, "image", false, "this machine is to become an image: stop FreeSWITCH, remove what no image may hold (below --root always)")
+	}
+	if takes("strict") {
+		fs.BoolVar(&inv.strict, "strict", false, "every warning is an error")
 	}
 	if takes("report") {
 		fs.StringVar(&inv.report, "report", "", "write the report to `FILE` as well")

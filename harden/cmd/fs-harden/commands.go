@@ -24,6 +24,7 @@ func apply(ctx context.Context, inv *invocation, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	r.Image = inv.image
 	if len(p.AdminUsers) == 0 {
 		p.AdminUsers = harden.BuildUser(r.Host)
 		if err := p.Validate(); err != nil { // or no instance could read its plan
@@ -59,6 +60,10 @@ func verify(ctx context.Context, inv *invocation, stdout io.Writer) error {
 
 func rollback(ctx context.Context, inv *invocation, stdout io.Writer) error {
 	return phase(inv, stdout, func(r *harden.Runner) (*report.Report, error) { return r.Rollback(ctx) })
+}
+
+func forget(ctx context.Context, inv *invocation, stdout io.Writer) error {
+	return phase(inv, stdout, func(r *harden.Runner) (*report.Report, error) { return r.Forget(ctx) })
 }
 
 func phase(inv *invocation, stdout io.Writer, run func(*harden.Runner) (*report.Report, error)) error {
@@ -103,7 +108,8 @@ func runner(inv *invocation, stdout io.Writer) (*harden.Runner, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	var out harden.Sink = &people{w: stdout}
+	f, isFile := stdout.(*os.File)
+	var out harden.Sink = &people{w: stdout, journal: isFile && isJournal(f)}
 	if inv.json {
 		out = &lines{json.NewEncoder(stdout)}
 	}

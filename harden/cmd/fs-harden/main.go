@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden"
 )
 
@@ -36,6 +38,9 @@ func main() {
 	// Who reads our output may go away, as Packer does when it is cancelled. That
 	// must not end us between two writes.
 	signal.Ignore(syscall.SIGPIPE)
+	// A core dump would hold the secrets, and LimitCORE= of a unit does not bind a
+	// kernel that pipes them to a program (core(5)). It cannot fail: prctl(2).
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -55,6 +60,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(ctx, inv.command.deadline)
 	defer cancel()
 	err = inv.command.run(ctx, inv, stdout)
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("ended by a signal: %w; run it again", err)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "fs-harden %s: %v\n", inv.command.name, err)
 	}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden"
@@ -24,7 +26,12 @@ func (l *lines) Begin(step string)  { _ = l.enc.Encode(report.Event{Begin: step}
 func (l *lines) End(st report.Step) { _ = l.enc.Encode(report.Event{Step: &st}) }
 
 // people is the sink for readers.
-type people struct{ w io.Writer }
+type people struct {
+	w io.Writer
+	// journal tells that systemd's journal reads it: what failed is then a line
+	// of its own with the priority of an error (sd-daemon(3)).
+	journal bool
+}
 
 func (p *people) Begin(string) {}
 
@@ -37,9 +44,25 @@ func (p *people) End(st report.Step) {
 	for _, c := range st.Changes {
 		fmt.Fprintf(p.w, "           %s %s: %s\n", c.Action, c.Path, c.Summary)
 	}
+	printFindings(p.w, st.Findings)
 	for _, c := range st.Checks {
+		if p.journal && c.Status == report.Fail {
+			fmt.Fprintf(p.w, "<3>%s %s: %s\n", c.Status, c.Name, strings.Join(strings.Fields(c.Detail), " "))
+			continue
+		}
 		fmt.Fprintf(p.w, "           %s %s: %s\n", c.Status, c.Name, c.Detail)
 	}
+}
+
+// isJournal tells whether a file is systemd's journal, as systemd.exec(5) says
+// to: JOURNAL_STREAM holds the file's device and inode.
+func isJournal(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && os.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 }
 
 func summary(w io.Writer, rep *report.Report) error {
@@ -61,23 +84,63 @@ func summary(w io.Writer, rep *report.Report) error {
 }
 
 func printStatus(w io.Writer, st harden.Status) error {
-	row := func(name, value string) string {
-		if value == "" {
-			value = "-"
-		}
-		return fmt.Sprintf("%-14s %s\n", name, value)
-	}
 	ready := "yes"
 	if !st.Ready {
-		ready = "no: " + st.Why
+		ready = "no"
+		if st.Why != "" {
+			ready += ": " + st.Why
+		}
 	}
-	_, err := io.WriteString(w, row("configuration", st.ConfDir)+
+	rotated := "never"
+	if !st.Rotated.IsZero() {
+		rotated = date(st.Rotated)
+	}
+	if st.Made.IsZero() {
+		rotated = ""
+	}
+	drifted := make([]string, len(st.Drifted))
+	for i, d := range st.Drifted {
+		drifted[i] = d.Path + " " + d.What
+		if !d.At.IsZero() {
+			drifted[i] += ", " + date(d.At)
+		}
+	}
+	_, err := io.WriteString(w, row("state", string(st.State))+
+		row("instance", strings.TrimSpace(st.Instance+" "+parenthesis(st.Source)))+
+		row("configuration", st.ConfDir)+
 		row("baked", date(st.Baked))+
 		row("backup", st.Backup)+
 		row("secrets made", date(st.Made))+
-		row("instance", strings.TrimSpace(st.Instance+" "+parenthesis(st.Source)))+
-		row("may start", ready))
+		row("rotated", rotated)+
+		row("may start", ready)+
+		row("verified", verified(st.Verified)...)+
+		row("drifted", drifted...)+
+		row("failing", sentences(st.Failing)...))
 	return err
+}
+
+// row is a name and what there is to say of it, a line for each.
+func row(name string, values ...string) string {
+	if len(values) == 0 || values[0] == "" {
+		values = []string{"-"}
+	}
+	return fmt.Sprintf("%-14s %s\n", name, strings.Join(values, "\n"+strings.Repeat(" ", 15)))
+}
+
+// verified tells what the last verify saw.
+func verified(v *harden.Verified) []string {
+	if v == nil {
+		return []string{"not since this machine booted"}
+	}
+	return append([]string{fmt.Sprintf("%s, %d passed, %d failed, %d left out", date(v.At), v.Passed, len(v.Failed), v.LeftOut)}, sentences(v.Failed)...)
+}
+
+func sentences(checks []report.Check) []string {
+	out := make([]string, len(checks))
+	for i, c := range checks {
+		out[i] = c.Name + ": " + c.Detail
+	}
+	return out
 }
 
 func parenthesis(s string) string {

@@ -1,0 +1,84 @@
+package harden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+)
+
+// settleTime is how long a wrong password may be in force while it is looked at:
+// a rotation may be under way, which takes a second.
+const settleTime = 3 * time.Second
+
+// checkLive proves on the running FreeSWITCH that the password in its files is
+// the one that it listens with, that the default is refused, and that nobody but
+// this machine can try one.
+func checkLive(ctx context.Context, m *Machine) []report.Check {
+	checks := []report.Check{{Name: "event-socket-live"}, {Name: "event-socket-listener"}}
+	all := func(s report.CheckStatus, why string) []report.Check {
+		for i := range checks {
+			checks[i].Status, checks[i].Detail = s, why
+		}
+		return checks
+	}
+	switch {
+	case !m.Live:
+		return all(report.CheckDeferred, m.WhyNot)
+	case !m.Runs(freeswitchComm):
+		return all(report.CheckSkipped, "FreeSWITCH is not running")
+	}
+	c, err := m.Config()
+	if err != nil {
+		return all(report.Fail, err.Error())
+	}
+	checks[0].Status, checks[0].Detail = checkPassword(ctx, m, c)
+	checks[1].Status, checks[1].Detail = checkListener(m, c)
+	return checks
+}
+
+func checkPassword(ctx context.Context, m *Machine, c *fsxml.Config) (report.CheckStatus, string) {
+	s := socket{eslAddress(c), []string{eslDefault}, func() bool { return m.Runs(freeswitchComm) }, settleTime}
+	want := currentESL(c).Reveal()
+	err := s.prove(ctx, want)
+	if err != nil && !errors.Is(err, errWrong) && !errors.Is(err, errEnded) {
+		// It may be starting, which takes longer.
+		s.bound = proofTimeout - settleTime
+		err = s.prove(ctx, want)
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return report.Fail, err.Error() + "; is mod_event_socket loaded?"
+	case errors.Is(err, errWrong):
+		return report.Fail, err.Error() + "; run fs-harden rotate, or restart FreeSWITCH"
+	case err != nil:
+		return report.Fail, err.Error()
+	}
+	return report.Pass, "the new password is accepted on " + s.address + ", FreeSWITCH's default is refused"
+}
+
+// checkListener asks the kernel who listens on the event socket's port: what
+// FreeSWITCH read when it started may be another file than there is now.
+func checkListener(m *Machine, c *fsxml.Config) (report.CheckStatus, string) {
+	_, port, err := net.SplitHostPort(eslAddress(c))
+	if err != nil {
+		return report.Fail, err.Error()
+	}
+	var world []string
+	for _, s := range netSockets(m, "tcp", "tcp6") {
+		if s.state == tcpListen && strconv.Itoa(int(s.port)) == port && !s.local.IsLoopback() {
+			world = append(world, net.JoinHostPort(s.local.String(), port))
+		}
+	}
+	if len(world) > 0 {
+		return report.Fail, fmt.Sprintf("the event socket listens on %s: whoever reaches this machine reaches its control port; fs_cli -x 'reload mod_event_socket' makes it read its file again", strings.Join(world, ", "))
+	}
+	return report.Pass, "port " + port + " is open on loopback alone"
+}

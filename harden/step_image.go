@@ -1,0 +1,87 @@
+package harden
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+)
+
+// image removes what every instance of the image would share: FreeSWITCH's keys,
+// logs and databases, an instance's own secrets and records. What that is, the
+// inspector says, and it is asked again once all of it is gone.
+func image(ctx context.Context, m *Machine) (Proposal, error) {
+	if !m.Image {
+		return Proposal{Status: report.Skipped, Reason: noImage}, nil
+	}
+	found, err := inspect.Look(ctx, m.View, inspect.Options{ConfDir: m.ConfDir, Building: true})
+	if err != nil {
+		return Proposal{}, err
+	}
+	var p Proposal
+	for _, f := range found {
+		if f.Fix != inspect.None && (f.Owner == inspect.Image || f.Owner == inspect.System && m.Plan.CleanupSystem) {
+			p.Changes = append(p.Changes, removal(f))
+		}
+	}
+	return p, nil
+}
+
+// removal is what a finding asks for.
+func removal(f inspect.Found) Change {
+	c := Change{Path: f.Path, Node: host.Node{Kind: host.Absent}, Summary: f.Why, Discard: true}
+	if f.Fix == inspect.Empty {
+		c.Node.Kind = host.File
+	}
+	return c
+}
+
+// inspectImage puts the machine to the inspector as it is now.
+func inspectImage(ctx context.Context, m *Machine) ([]report.Finding, []report.Check) {
+	if !m.Image {
+		return nil, nil
+	}
+	c := report.Check{Name: "image", Status: report.Fail}
+	found, err := inspect.Look(ctx, m.View, inspect.Options{ConfDir: m.ConfDir, Building: true, Strict: m.Plan.StrictImage})
+	if err != nil {
+		c.Detail = err.Error()
+		return nil, []report.Check{c}
+	}
+	var findings []report.Finding
+	var bad []string
+	for _, f := range found {
+		if ofThisRun(m, f.Path) {
+			continue
+		}
+		f.Finding.Look = f.Look
+		findings = append(findings, f.Finding)
+		if f.Severity == report.Error {
+			bad = append(bad, fmt.Sprintf("%s: %s; %s", f.Path, f.Why, f.Remedy))
+		}
+	}
+	if len(bad) == 0 {
+		c.Status, c.Detail = report.Pass, "fit to be an image, with "+count(len(findings), "warning")
+		return findings, []report.Check{c}
+	}
+	c.Detail = fmt.Sprintf("not fit to be an image, %s: %s", count(len(bad), "error"), strings.Join(bad[:min(len(bad), shownErrors)], "; "))
+	return findings, []report.Check{c}
+}
+
+// shownErrors is how many findings the sentence of a failed check holds; all of
+// them are in the report.
+const shownErrors = 5
+
+// ofThisRun tells whether a path is there only until this very run is over: what
+// it set aside, its journal, and the folder that this program was uploaded to.
+func ofThisRun(m *Machine, at string) bool {
+	if host.IsAside(at) || at == journalDir || strings.HasPrefix(at, journalDir+"/") {
+		return true
+	}
+	program, err := os.Readlink(m.program)
+	return err == nil && !m.Rooted() && path.Dir(program) == at
+}
