@@ -61,6 +61,7 @@ func TestTheGateHolds(t *testing.T) {
 			}
 			m := boot(t, spoilt, name, lab.BootOptions{})
 			stayedDown(m, c.told)
+			checkNotice(m)
 		})
 	}
 }
@@ -77,11 +78,53 @@ func TestADamagedInstanceStaysDown(t *testing.T) {
 	}
 	m.waitBoot()
 	stayedDown(m, "run fs-harden rotate")
-	// What the message says helps.
+	checkNotice(m)
+	for _, user := range []string{"root", "debian"} {
+		if seen := m.logIn(user); strings.Count(seen, held) != 1 || !strings.Contains(seen, "sudo fs-harden status") {
+			t.Errorf("%s sees at login:\n%s", user, seen)
+		}
+	}
+	// What the messages say helps, and then there is no notice any more.
+	if why := m.run("fs-harden", "status"); !strings.Contains(why, "run fs-harden rotate") {
+		t.Errorf("status does not say what helps:\n%s", why)
+	}
 	m.run("fs-harden", "rotate")
-	m.run("systemctl", "reset-failed", "freeswitch", "fs-harden-firstboot")
 	m.run("systemctl", "start", "freeswitch")
 	checkRunning(m)
+	if seen := m.logIn("debian") + m.run("script", "-qc", "agetty --show-issue", "/dev/null"); strings.Contains(seen, held) {
+		t.Errorf("the notice stays:\n%s", seen)
+	}
+}
+
+// held is in the first line of the notice.
+const held = "FreeSWITCH is held back"
+
+// checkNotice proves that a person is told once on the console and before a
+// login there; logIn is the way in through SSH.
+func checkNotice(m machine) {
+	t := m.t
+	t.Helper()
+	// Where only the gate holds FreeSWITCH back, systemd first tries a few times.
+	m.sh("for i in $(seq 200); do systemctl -q is-failed freeswitch fs-harden-firstboot && [ -e /run/motd.d/fs-harden ] && break; sleep 0.2; done; systemctl start fs-harden-failed")
+	if n := strings.Count(m.Console(), held); n != 1 {
+		t.Errorf("told %d times on the console:\n%s", n, m.Console())
+	}
+	if issue := m.run("script", "-qc", "agetty --show-issue", "/dev/null"); strings.Count(issue, held) != 1 {
+		t.Errorf("a console's login prompt shows\n%s", issue)
+	}
+	if mode := m.run("stat", "-c", "%a", "/run/motd.d", "/run/motd.d/fs-harden"); mode != "755\n644" {
+		t.Errorf("others cannot read the notice: %s", mode)
+	}
+}
+
+// logIn logs in over SSH as a person does, with a terminal, and gives what is
+// shown.
+func (m machine) logIn(user string) string {
+	m.t.Helper()
+	return m.sh(`cd /root && [ -e test-key ] || ssh-keygen -q -t ed25519 -N '' -f test-key
+home=$(getent passwd ` + user + ` | cut -d: -f6)
+install -d -m 700 -o ` + user + ` "$home/.ssh" && install -m 600 -o ` + user + ` test-key.pub "$home/.ssh/authorized_keys"
+echo exit | ssh -tt -i test-key -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null ` + user + `@127.0.0.1 2>&1`)
 }
 
 func stayedDown(m machine, told string) {

@@ -76,22 +76,3 @@ func TestFirstBootByHandOnARunningFreeSWITCH(t *testing.T) {
 	m.run("systemctl", "restart", "freeswitch")
 	m.run("fs_cli", "-H", "127.0.0.1", "-p", "ClueCon", "-x", "status")
 }
-
-// systemd takes the units as they are, and finds no cycle with cloud-init.
-func TestTheUnits(t *testing.T) {
-	m := boot(t, baked(t), "units", lab.BootOptions{InstanceID: "i-0eeeeeeeeeeeeeeee"})
-	if v := m.sh("dpkg-query -W -f '${Version}' cloud-init"); v == "" {
-		t.Fatal("cloud-init is not on this machine: this would prove nothing")
-	}
-	if out := m.sh("systemd-analyze verify multi-user.target fs-harden-firstboot.service fs-harden-verify.service freeswitch.service 2>&1 || true"); strings.Contains(out, "cycle") || strings.Contains(out, "fs-harden") {
-		t.Errorf("systemd-analyze verify:\n%s", out)
-	}
-	order := m.property("fs-harden-firstboot", "After")
-	for _, unit := range []string{"cloud-init-local.service", "cloud-init.service", "systemd-random-seed.service"} {
-		if !strings.Contains(order, unit) {
-			t.Errorf("the first boot does not wait for %s", unit)
-		}
-	}
-	t.Log(m.sh("systemd-analyze security --no-pager fs-harden-firstboot | tail -1"))
-	t.Log(m.sh("systemd-analyze blame --no-pager | grep -E 'fs-harden|freeswitch' || true"))
-}

@@ -104,6 +104,24 @@ func bake(t *testing.T) error {
 	return err
 }
 
+// undefended is a Debian 12 with FreeSWITCH and the defence's packages, nothing
+// set up.
+func undefended(t *testing.T) *lab.Image {
+	t.Helper()
+	return undefendedOn(t, lab.Bookworm)
+}
+
+// undefendedOn is undefended on a release.
+func undefendedOn(t *testing.T, release lab.Release) *lab.Image {
+	t.Helper()
+	lab.Require(t)
+	image, err := shop.Undefended(shop.ctx, release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
 // machine is an instance under test.
 type machine struct {
 	lab.Machine
@@ -182,4 +200,14 @@ func (m machine) secrets() (sip, esl string) {
 func (m machine) property(unit, name string) string {
 	m.t.Helper()
 	return m.run("systemctl", "show", "--value", "-p", name, unit)
+}
+
+// container is the machine where it is one.
+func (m machine) container() *lab.Container {
+	m.t.Helper()
+	c, ok := m.Machine.(*lab.Container)
+	if !ok {
+		m.t.Fatalf("%s is not a container", m.Name())
+	}
+	return c
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/acctest/lab"
 )
@@ -23,6 +24,9 @@ type Bakery struct {
 	Packer *lab.Packer
 	// Project is the folder of this project's sources.
 	Project string
+
+	mu         sync.Mutex
+	undefended map[lab.Release]*lab.Image
 }
 
 // Open takes the plugin that `make build` left in the project's folder. packer is
@@ -46,13 +50,37 @@ func Open(ctx context.Context, l *lab.Lab, project, packer string) (*Bakery, err
 // a bake in the lab, whose network ends in the lab, downloads nothing.
 var Packages = []string{"fail2ban", "iptables", "nftables", "python3-systemd", "ufw"}
 
-// Machine boots a Debian with FreeSWITCH running, nothing hardened yet.
-func (b *Bakery) Machine(ctx context.Context, name string) (*lab.Container, error) {
-	debian, err := b.Lab.Debian(ctx, Packages...)
+// Undefended is an image of a Debian with FreeSWITCH and Packages, and nothing
+// hardened. Each release's is made once.
+func (b *Bakery) Undefended(ctx context.Context, release lab.Release) (*lab.Image, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if image, made := b.undefended[release]; made {
+		return image, nil
+	}
+	debian, err := b.Lab.Release(ctx, release, Packages...)
 	if err != nil {
 		return nil, err
 	}
 	image, err := debian.InstallFreeSWITCH(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if b.undefended == nil {
+		b.undefended = map[lab.Release]*lab.Image{}
+	}
+	b.undefended[release] = image
+	return image, nil
+}
+
+// Machine boots a Debian 12 with FreeSWITCH running, nothing hardened yet.
+func (b *Bakery) Machine(ctx context.Context, name string) (*lab.Container, error) {
+	return b.MachineOf(ctx, lab.Bookworm, name)
+}
+
+// MachineOf is Machine of a release.
+func (b *Bakery) MachineOf(ctx context.Context, release lab.Release, name string) (*lab.Container, error) {
+	image, err := b.Undefended(ctx, release)
 	if err != nil {
 		return nil, err
 	}
