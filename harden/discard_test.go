@@ -57,7 +57,7 @@ var litter = []string{
 func (tr tree) inventory() map[string]string {
 	tr.t.Helper()
 	log := tr.path(litter[1])
-	away := filepath.Join(tr.t.TempDir(), "log")
+	away := filepath.Join(memory(tr.t), "log")
 	if err := os.Rename(log, away); err != nil {
 		tr.t.Fatal(err)
 	}

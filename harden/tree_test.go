@@ -29,7 +29,7 @@ const testInstance = "i-0123456789abcdef0"
 
 func newTree(t testing.TB) tree {
 	t.Helper()
-	tr := tree{t, t.TempDir()}
+	tr := tree{t, memory(t)}
 	if err := os.CopyFS(tr.path("/etc/freeswitch"), os.DirFS(vanilla)); err != nil {
 		t.Fatalf("copying the vanilla configuration: %v", err)
 	}
@@ -91,11 +91,27 @@ func (tr tree) instance(id string) { tr.write("/run/cloud-init/.instance-id", id
 // copy is the same tree once more, to the last mode.
 func (tr tree) copy(t testing.TB) tree {
 	t.Helper()
-	other := tree{t, t.TempDir()}
+	other := tree{t, memory(t)}
 	if out, err := exec.Command("cp", "-a", tr.dir+"/.", other.dir).CombinedOutput(); err != nil {
 		t.Fatalf("copying a tree: %v %s", err, out)
 	}
 	return other
+}
+
+// memory is a temporary folder on no disk, where the machine has one (tmpfs(5)):
+// a hundred trees, every file of them synced, are no work for a disk.
+func memory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "fs-harden-test")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // bootedAt makes /proc tell of a boot at that time.
