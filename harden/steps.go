@@ -19,6 +19,7 @@ func Steps() []Step {
 		{Name: "sip-password", In: always, Propose: sipPassword, Check: checkSIPPassword},
 		{Name: "event-socket", In: always, Propose: eventSocket, Check: checkEventSocket},
 		{Name: "event-socket-access", In: always, Propose: eventSocketAccess, Check: checkEventSocketAccess},
+		{Name: "configuration-access", In: always, Propose: confidential, Check: checkConfidential},
 		{Name: "log-auth-failures", In: bake, Propose: logAuthFailures, Check: checkLogAuthFailures},
 		// FreeSWITCH writes every password in clear beside its log.
 		{Name: "expanded-configuration", In: bake, Propose: expandedConfiguration, Check: checkExpanded},

@@ -1,0 +1,71 @@
+package harden
+
+import (
+	"io/fs"
+	"os"
+	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+)
+
+// Who reads a file with a secret afterwards: FreeSWITCH does, others do not.
+func TestClosedToOthers(t *testing.T) {
+	const passwd = "root:x:0:0:root:/root:/bin/sh\nfreeswitch:x:990:980::/var/lib/freeswitch:/bin/false\n"
+	for name, c := range map[string]struct {
+		passwd   string
+		mode     fs.FileMode
+		uid, gid int
+		want     fs.FileMode
+		wantGID  int
+	}{
+		"a build from source":        {passwd, 0o644, 0, 0, 0o640, 980},
+		"FreeSWITCH's own":           {passwd, 0o644, 990, 980, 0o640, 980},
+		"FreeSWITCH's, other group":  {passwd, 0o604, 990, 0, 0o600, 0},
+		"somebody else's":            {passwd, 0o604, 1000, 1000, 0o640, 980},
+		"closed already":             {passwd, 0o640, 0, 0, 0o640, 0},
+		"nobody knows who it is for": {"root:x:0:0:root:/root:/bin/sh\n", 0o644, 0, 0, 0o644, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTree(t)
+			tr.write("/etc/passwd", c.passwd)
+			m := &Machine{View: host.NewView(tr.runner().Host)}
+			got, err := m.closed(host.Node{Kind: host.File, Mode: c.mode, UID: c.uid, GID: c.gid})
+			if err != nil || got.Mode != c.want || got.GID != c.wantGID || got.UID != c.uid {
+				t.Errorf("%04o %d:%d, %v; want %04o %d:%d", got.Mode, got.UID, got.GID, err, c.want, c.uid, c.wantGID)
+			}
+		})
+	}
+}
+
+// The bake closes what a build from source left open, its second run has nothing
+// to do, and verify tells who opened it again.
+func TestTheConfigurationIsClosed(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nfreeswitch:x:990:980::/var/lib/freeswitch:/bin/false\n")
+	files := []string{tr.path("/etc/freeswitch/vars.xml"), tr.path("/etc/freeswitch/autoload_configs/event_socket.conf.xml")}
+	open := func() {
+		for _, f := range files {
+			if err := os.Chmod(f, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	closed := func(when string) {
+		t.Helper()
+		for _, f := range files {
+			if info, err := os.Stat(f); err != nil || info.Mode() != 0o640 {
+				t.Errorf("%s: %s is %v, %v", when, f, info.Mode(), err)
+			}
+		}
+	}
+	open()
+	tr.apply()
+	closed("after the bake")
+	tr.instance("i-0123456789abcdef0")
+	tr.firstboot()
+	closed("after the first boot")
+	open()
+	tr.apply()
+	closed("after another bake")
+}
