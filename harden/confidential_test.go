@@ -1,6 +1,7 @@
 package harden
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"testing"
@@ -68,4 +69,20 @@ func TestTheConfigurationIsClosed(t *testing.T) {
 	open()
 	tr.apply()
 	closed("after another bake")
+
+	// And before it writes what others must not read.
+	open()
+	r := tr.runner()
+	r.fault = func(step string) error {
+		if step == "sip-password" {
+			closed("as the secret is written")
+			return errors.New("far enough")
+		}
+		return nil
+	}
+	tr.remove("/run/cloud-init/.instance-id")
+	tr.instance("i-0fedcba9876543210")
+	if _, err := r.FirstBoot(t.Context()); err == nil {
+		t.Error("the step did not run")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
@@ -40,7 +41,8 @@ func confidential(_ context.Context, m *Machine) (Proposal, error) {
 	return p, nil
 }
 
-// secretFiles are the configuration files that set the two passwords.
+// secretFiles are the configuration files that set the two passwords, or, where
+// none sets the one of SIP, the file that will.
 func secretFiles(m *Machine) ([]string, error) {
 	c, err := m.Config()
 	if err != nil {
@@ -51,6 +53,9 @@ func secretFiles(m *Machine) ([]string, error) {
 		if d.Cmd == "set" && d.Name == sipVariable {
 			set = append(set, d.File)
 		}
+	}
+	if vars := path.Join(m.ConfDir, "vars.xml"); len(set) == 0 && m.Exists(vars) {
+		set = append(set, vars)
 	}
 	for _, param := range c.Params(fsxml.EventSocket()) {
 		if param.Name == "password" {

@@ -15,11 +15,12 @@ func Steps() []Step {
 		{Name: "preflight", In: always, Propose: preflight},
 		{Name: "backup", In: bake, OnlyWithOthers: true, Propose: backup, Check: checkBackup},
 		{Name: "helper", In: bake, Propose: installHelper, Check: checkHelper},
+		// Before a secret is written: no moment in which others read it.
+		{Name: "configuration-access", In: always, Propose: confidential, Check: checkConfidential},
 		// Random and kept by nobody in the image; the instance's own from first boot on.
 		{Name: "sip-password", In: always, Propose: sipPassword, Check: checkSIPPassword},
 		{Name: "event-socket", In: always, Propose: eventSocket, Check: checkEventSocket},
 		{Name: "event-socket-access", In: always, Propose: eventSocketAccess, Check: checkEventSocketAccess},
-		{Name: "configuration-access", In: always, Propose: confidential, Check: checkConfidential},
 		{Name: "log-auth-failures", In: bake, Propose: logAuthFailures, Check: checkLogAuthFailures},
 		// FreeSWITCH writes every password in clear beside its log.
 		{Name: "expanded-configuration", In: bake, Propose: expandedConfiguration, Check: checkExpanded},
