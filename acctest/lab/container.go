@@ -161,6 +161,13 @@ func (c *Container) startNspawn(ctx context.Context) error {
 	return hideHardware(ctx, c.init)
 }
 
+// enterScript waits for a command that it starts inside. nsenter's own waiting
+// will not do: it stops itself when the command is stopped, as a shutdown stops
+// every process before it kills them, and then never reaps it. The kernel keeps a
+// process namespace until the last of its processes is reaped, and thus the
+// machine would never have ended.
+const enterScript = `"$@"; exit $?`
+
 // execCommand enters the container's namespaces through its init.
 func (c *Container) execCommand(ctx context.Context, argv []string) (*exec.Cmd, error) {
 	c.mu.Lock()
@@ -168,7 +175,7 @@ func (c *Container) execCommand(ctx context.Context, argv []string) (*exec.Cmd, 
 	if c.nspawn == nil || !c.nspawn.running() {
 		return nil, errNotRunning
 	}
-	args := []string{"-t", strconv.Itoa(c.init), "-a", "--", "env", "-i"}
+	args := []string{"-t", strconv.Itoa(c.init), "-a", "--no-fork", "--", "sh", "-c", enterScript, "sh", "env", "-i"}
 	return ownProcessGroup(ctx, "nsenter", slices.Concat(args, machineEnv, argv)...), nil
 }
 
@@ -202,8 +209,10 @@ func (c *Container) Poweroff(ctx context.Context) error {
 	return c.end(ctx, "poweroff")
 }
 
-// end has the container's systemd end it, and kills it when ctx ends first.
+// end has the container's systemd end it, and kills it when that takes too long.
 func (c *Container) end(ctx context.Context, verb string) error {
+	ctx, cancel := context.WithTimeout(ctx, endsWithin)
+	defer cancel()
 	_, err := c.Exec(ctx, "systemctl", "--no-block", verb)
 	// The connection may break before systemctl has its answer.
 	var failed *ExecError

@@ -61,8 +61,24 @@ func TestContainers(t *testing.T) {
 	if err := a.WriteFile(ctx, "/var/lib/kept/file", []byte("kept\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}
+	// Somebody looks at the machine while it goes down, and is stopped as its
+	// shutdown stops every process before it kills them.
+	onlooker := make(chan error, 1)
+	go func() {
+		_, err := a.Exec(ctx, "sh", "-c", "touch /run/onlooker; kill -STOP $$")
+		onlooker <- err
+	}()
+	if err := waitFor(ctx, "the onlooker", 50*time.Millisecond, func() (bool, error) {
+		_, err := a.Exec(ctx, "test", "-e", "/run/onlooker")
+		return err == nil, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	if err := a.Reboot(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if err := <-onlooker; err == nil {
+		t.Error("a command outlived the machine that it ran on")
 	}
 	waitBoot(t, ctx, a)
 	clock("reboot")

@@ -44,6 +44,15 @@ var (
 	_ Machine = (*VM)(nil)
 )
 
+// However long the run may still take, no machine may use it up: what takes
+// longer than these hangs. systemd itself gives up on a service that does not
+// stop after 90 s, and emulated machines take a minute to boot.
+const (
+	commandWithin = 5 * time.Minute
+	bootsWithin   = 5 * time.Minute
+	endsWithin    = 3 * time.Minute
+)
+
 // ExecError is a command that ran on a machine and failed.
 type ExecError struct {
 	Machine string
@@ -73,7 +82,8 @@ func (s *shell) Name() string { return s.name }
 
 // Exec runs a command on the machine as root and returns its standard output. A
 // command that fails is an *ExecError, with what it wrote so far returned too.
-// When ctx ends, the command may live on until the machine ends.
+// When ctx ends, or commandWithin has passed, the command may live on until the
+// machine ends.
 func (s *shell) Exec(ctx context.Context, argv ...string) (string, error) {
 	var out bytes.Buffer
 	err := s.pipe(ctx, nil, &out, argv...)
@@ -81,6 +91,8 @@ func (s *shell) Exec(ctx context.Context, argv ...string) (string, error) {
 }
 
 func (s *shell) pipe(ctx context.Context, stdin io.Reader, stdout io.Writer, argv ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, commandWithin)
+	defer cancel()
 	cmd, err := s.command(ctx, argv)
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", s.name, strings.Join(argv, " "), err)
@@ -156,6 +168,8 @@ type BootState struct {
 // WaitBoot waits until systemd has finished the boot. A degraded boot is not an
 // error: Failed names what failed.
 func (s *shell) WaitBoot(ctx context.Context) (BootState, error) {
+	ctx, cancel := context.WithTimeout(ctx, bootsWithin)
+	defer cancel()
 	var state BootState
 	err := waitFor(ctx, s.name+" to boot", s.poll, func() (bool, error) {
 		// It exits non-zero for every state but running, also while systemd does

@@ -192,8 +192,10 @@ func (v *VM) Reboot(ctx context.Context) error {
 // Poweroff shuts the machine down in order. Its state stays, for Start.
 func (v *VM) Poweroff(ctx context.Context) error { return v.end(ctx, "poweroff") }
 
-// end has the machine's systemd end it, and kills it when ctx ends first.
+// end has the machine's systemd end it, and kills it when that takes too long.
 func (v *VM) end(ctx context.Context, verb string) error {
+	ctx, cancel := context.WithTimeout(ctx, endsWithin)
+	defer cancel()
 	_, err := v.Exec(ctx, "systemctl", "--no-block", verb)
 	// The connection may break before systemctl has its answer.
 	var failed *ExecError
