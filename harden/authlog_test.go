@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fail2ban"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
@@ -42,7 +43,7 @@ func TestAuthLogInEachLayout(t *testing.T) {
 					t.Errorf("%s lacks %q:\n%s", file, want, tr.read(file))
 				}
 			}
-			for _, made := range []string{log, fail2banLog} {
+			for _, made := range []string{log, fail2ban.Log} {
 				if info, err := os.Stat(tr.path(made)); err != nil || info.Mode() != 0o640 {
 					t.Errorf("%s: %v %v", made, info, err)
 				}
@@ -147,12 +148,12 @@ func TestVerifyFindsAnAlteredLogProfile(t *testing.T) {
 			tr := newTree(t)
 			tr.apply()
 			m := tr.machine(plan.Default())
-			if c := append(checkAuthLog(t.Context(), m), checkFail2ban(t.Context(), m)...); slices.ContainsFunc(c, failed) {
+			if c := append(checkAuthLog(t.Context(), m), checkJails(t.Context(), m)...); slices.ContainsFunc(c, failed) {
 				t.Fatalf("before: %+v", c)
 			}
 			alter(tr)
 			m = tr.machine(plan.Default())
-			if c := append(checkAuthLog(t.Context(), m), checkFail2ban(t.Context(), m)...); !slices.ContainsFunc(c, failed) {
+			if c := append(checkAuthLog(t.Context(), m), checkJails(t.Context(), m)...); !slices.ContainsFunc(c, failed) {
 				t.Errorf("not found: %+v", c)
 			}
 		})

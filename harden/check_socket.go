@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/handover"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
@@ -45,23 +47,23 @@ func checkLive(ctx context.Context, m *Machine) []report.Check {
 }
 
 func checkPassword(ctx context.Context, m *Machine, c *fsxml.Config) (report.CheckStatus, string) {
-	s := socket{eslAddress(c), []string{eslDefault}, func() bool { return m.Runs(freeswitchComm) }, settleTime}
+	s := handover.Socket{Address: eslAddress(c), Passwords: []string{eslDefault}, Runs: func() bool { return m.Runs(freeswitchComm) }, Bound: settleTime}
 	want := currentESL(c).Reveal()
-	err := s.prove(ctx, want)
-	if err != nil && !errors.Is(err, errWrong) && !errors.Is(err, errEnded) {
+	err := s.Prove(ctx, want)
+	if err != nil && !errors.Is(err, handover.ErrWrong) && !errors.Is(err, handover.ErrEnded) {
 		// It may be starting, which takes longer.
-		s.bound = proofTimeout - settleTime
-		err = s.prove(ctx, want)
+		s.Bound = handover.Timeout - settleTime
+		err = s.Prove(ctx, want)
 	}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return report.Fail, err.Error() + "; is mod_event_socket loaded?"
-	case errors.Is(err, errWrong):
+	case errors.Is(err, handover.ErrWrong):
 		return report.Fail, err.Error() + "; run fs-harden rotate, or restart FreeSWITCH"
 	case err != nil:
 		return report.Fail, err.Error()
 	}
-	return report.Pass, "the new password is accepted on " + s.address + ", FreeSWITCH's default is refused"
+	return report.Pass, "the new password is accepted on " + s.Address + ", FreeSWITCH's default is refused"
 }
 
 // checkListener asks the kernel who listens on the event socket's port: what
@@ -72,9 +74,9 @@ func checkListener(m *Machine, c *fsxml.Config) (report.CheckStatus, string) {
 		return report.Fail, err.Error()
 	}
 	var world []string
-	for _, s := range netSockets(m, "tcp", "tcp6") {
-		if s.state == tcpListen && strconv.Itoa(int(s.port)) == port && !s.local.IsLoopback() {
-			world = append(world, net.JoinHostPort(s.local.String(), port))
+	for _, s := range m.Sockets("tcp", "tcp6") {
+		if s.State == host.Listening && strconv.Itoa(int(s.Port)) == port && !s.Local.IsLoopback() {
+			world = append(world, net.JoinHostPort(s.Local.String(), port))
 		}
 	}
 	if len(world) > 0 {

@@ -25,7 +25,7 @@ func writeDiff(w io.Writer, plans []planned) error {
 	return nil
 }
 
-func entryDiff(en entry) string {
+func entryDiff(en plannedEntry) string {
 	from, to := "a"+en.Path, "b"+en.Path
 	if en.Before.Kind == host.Absent {
 		from = "/dev/null"

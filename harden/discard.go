@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
@@ -46,16 +47,16 @@ func (p *planned) empty(m *Machine, file string, size int64) error {
 	if before.Kind != host.File {
 		return fmt.Errorf("%s is to be emptied and is no file: move it out of the way", file)
 	}
-	return p.stageDiscard(m, entry{
-		Path: file, Before: host.Node{Kind: host.File}, After: before.WithData(nil), Aside: host.AsideName(file), size: size,
+	return p.stageDiscard(m, size, journal.Entry{
+		Path: file, Before: host.Node{Kind: host.File}, After: before.WithData(nil), Aside: host.AsideName(file),
 	})
 }
 
 // drop sets a thing aside, into the folder aside.
 func (p *planned) drop(m *Machine, at string, g host.Glimpse, aside string) error {
-	return p.stageDiscard(m, entry{
+	return p.stageDiscard(m, g.Size, journal.Entry{
 		Path: at, Before: host.Node{Kind: g.Kind}, After: host.Node{Kind: host.Absent},
-		Aside: host.AsideName(path.Join(aside, "x")), size: g.Size,
+		Aside: host.AsideName(path.Join(aside, "x")),
 	})
 }
 
@@ -90,33 +91,11 @@ func (p *planned) dropFolder(m *Machine, dir string) error {
 	if err != nil {
 		return fmt.Errorf("looking at %s: %w", dir, err)
 	}
-	return p.stageDiscard(m, entry{Path: dir, Before: before, After: host.Node{Kind: host.Absent}})
+	return p.stageDiscard(m, 0, journal.Entry{Path: dir, Before: before, After: host.Node{Kind: host.Absent}})
 }
 
-func (p *planned) stageDiscard(m *Machine, en entry) error {
+func (p *planned) stageDiscard(m *Machine, size int64, en journal.Entry) error {
 	en.Discard = true
-	p.entries = append(p.entries, en)
+	p.entries = append(p.entries, plannedEntry{Entry: en, size: size})
 	return m.Stage(en.Path, en.After)
-}
-
-// setAside renames what the entries discard.
-func setAside(h *host.Host, entries []entry) error {
-	var moves []host.Move
-	for _, en := range entries {
-		if en.Aside != "" {
-			moves = append(moves, host.Move{From: en.Path, To: en.Aside})
-		}
-	}
-	return h.MoveAll(moves...)
-}
-
-// asides are the names to which the entries were set aside.
-func asides(entries []entry) []string {
-	var out []string
-	for _, en := range entries {
-		if en.Aside != "" {
-			out = append(out, en.Aside)
-		}
-	}
-	return out
 }

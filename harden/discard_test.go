@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
@@ -211,17 +212,15 @@ func TestAKilledRunAndWhatItSetAside(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j := newJournal(h, made, 0)
-			entries := plans[0].entries
-			if err := errors.Join(j.record("litter", entries), setAside(h, entries), h.PutAll(after(entries)...)); err != nil {
+			if err := journal.New(h, made, 0).Write("litter", plans[0].forJournal()); err != nil {
 				t.Fatal(err)
 			}
 			if final {
-				if err := h.Rename(journalDir, finishedDir); err != nil {
+				if err := h.Rename(journal.Dir, state.Dir+"/journal.finished"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if _, err := recoverJournal(h); err != nil {
+			if _, err := journal.Recover(h); err != nil {
 				t.Fatal(err)
 			}
 			tr.noAsides()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 )
 
 // Drifted is a file that is not as fs-harden wrote it last.
@@ -20,11 +21,11 @@ type Drifted struct {
 // modes are the checks' business: FreeSWITCH's unit chowns its folders at every
 // start.
 func drift(h *host.Host) ([]Drifted, error) {
-	originals, err := readOriginals(h)
+	originals, err := journal.Originals(h)
 	if err != nil {
 		return nil, err
 	}
-	nothing := sum(host.NewFile(nil, 0))
+	nothing := journal.Sum(host.NewFile(nil, 0))
 	var out []Drifted
 	for _, en := range originals {
 		// A folder or a link has no sum; an empty file was made for others to
@@ -43,7 +44,7 @@ func drift(h *host.Host) ([]Drifted, error) {
 			}
 		case n.Kind != host.File:
 			out = append(out, Drifted{Path: en.Path, What: "is a " + string(n.Kind) + " now", At: n.ModTime.UTC().Truncate(time.Second)})
-		case sum(n) != en.Sum:
+		case journal.Sum(n) != en.Sum:
 			out = append(out, Drifted{Path: en.Path, What: "was changed", At: n.ModTime.UTC().Truncate(time.Second)})
 		}
 	}

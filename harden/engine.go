@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
@@ -44,7 +45,7 @@ var errCheck = errors.New("a check failed")
 // the error says so. The journal is on the disk before the first change, so a
 // killed run is put back by the next one.
 func (e *engine) carryOut(ctx context.Context, m *Machine, plans []planned) ([]report.Step, error) {
-	j := newJournal(e.host, e.made, largest(plans))
+	j := journal.New(e.host, e.made, largest(plans))
 	var done []report.Step
 	var acted []Action
 	now := m.asItIs()
@@ -67,7 +68,7 @@ func (e *engine) carryOut(ctx context.Context, m *Machine, plans []planned) ([]r
 			plans = append(plans[:i+1], rest...)
 		}
 	}
-	if err := j.close(); err != nil {
+	if err := j.Close(); err != nil {
 		return done, e.putBack(j, acted, err)
 	}
 	return done, nil
@@ -82,13 +83,13 @@ func stepsOf(plans []planned) []Step {
 }
 
 // putBack undoes a run that failed, and tells of both.
-func (e *engine) putBack(j *journal, acted []Action, failure error) error {
+func (e *engine) putBack(j *journal.Journal, acted []Action, failure error) error {
 	err := e.undo(j, acted)
 	if errors.Is(err, errActed) {
 		return fmt.Errorf("%w; every file was put back as it was; %w", failure, err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w; putting things back failed too: %w; run fs-harden again, which goes on from the journal in %s", failure, err, journalDir)
+		return fmt.Errorf("%w; putting things back failed too: %w; run fs-harden again, which goes on from the journal in %s", failure, err, journal.Dir)
 	}
 	return fmt.Errorf("%w; %w", failure, errUndone)
 }
@@ -104,7 +105,7 @@ func largest(plans []planned) int {
 	return n
 }
 
-func (e *engine) carryOutOne(ctx context.Context, now *Machine, j *journal, p planned, acted *[]Action) (report.Step, error) {
+func (e *engine) carryOutOne(ctx context.Context, now *Machine, j *journal.Journal, p planned, acted *[]Action) (report.Step, error) {
 	e.out.Begin(p.step.Name)
 	st := report.Step{Name: p.step.Name, Status: p.status, Reason: p.reason, Changes: p.shown}
 	err := e.write(ctx, j, p, acted)
@@ -144,7 +145,7 @@ func (e *engine) check(ctx context.Context, now *Machine, s Step) (found []repor
 	return found, checks
 }
 
-func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Action) error {
+func (e *engine) write(ctx context.Context, j *journal.Journal, p planned, acted *[]Action) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -153,13 +154,7 @@ func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Acti
 			return err
 		}
 	}
-	if err := j.record(p.step.Name, p.entries); err != nil {
-		return err
-	}
-	if err := setAside(e.host, p.entries); err != nil {
-		return err
-	}
-	if err := e.host.PutAll(after(p.entries)...); err != nil {
+	if err := j.Write(p.step.Name, p.forJournal()); err != nil {
 		return err
 	}
 	for _, a := range p.actions {
@@ -173,7 +168,7 @@ func (e *engine) write(ctx context.Context, j *journal, p planned, acted *[]Acti
 
 // stillThere refuses to write over what somebody else wrote after the step had
 // looked: neither the change nor an undo would know of it.
-func (e *engine) stillThere(en entry) error {
+func (e *engine) stillThere(en plannedEntry) error {
 	if en.Discard {
 		g, err := e.host.Glance(en.Path)
 		if err == nil && g.Kind != en.Before.Kind {
@@ -185,7 +180,7 @@ func (e *engine) stillThere(en entry) error {
 	if err != nil {
 		return err
 	}
-	if !same(now, en.Before) {
+	if !host.Same(now, en.Before) {
 		return fmt.Errorf("%s was changed by somebody else in this very moment: run this again", en.Path)
 	}
 	return nil
@@ -195,8 +190,8 @@ func (e *engine) stillThere(en entry) error {
 // time is up.
 const undoTimeout = time.Minute
 
-func (e *engine) undo(j *journal, acted []Action) error {
-	if err := j.undo(); err != nil {
+func (e *engine) undo(j *journal.Journal, acted []Action) error {
+	if err := j.Undo(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), undoTimeout)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/identity"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
@@ -115,7 +116,7 @@ func (s *session) settled() error {
 		return err
 	case rec == nil:
 		return &unsettledError{"this instance has no secrets of its own yet"}
-	case s.Host.Exists(journalDir), s.Host.Exists(state.PendingPath):
+	case s.Host.Exists(journal.Dir), s.Host.Exists(state.PendingPath):
 		return &unsettledError{"a run was killed half way"}
 	}
 	// Only the source that named the instance then is asked now, and only a

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
@@ -93,7 +94,7 @@ func recordForgotten(m *Machine) ([]Change, error) {
 }
 
 // imageRecords are what an image may remember of its bake.
-var imageRecords = []string{path.Base(state.BakedPath), path.Base(originalsPath), path.Base(reportPath(report.Bake))}
+var imageRecords = []string{path.Base(state.BakedPath), path.Base(journal.OriginalsPath), path.Base(reportPath(report.Bake))}
 
 // dropRecords removes what is remembered of the instance: its name, and when it
 // did what. A journal is not among it, for the run has ended.

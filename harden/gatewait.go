@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
@@ -19,7 +20,7 @@ const gateWait = 40 * time.Second
 func (s *session) settledBehindOthers(ctx context.Context) error {
 	err := s.settled()
 	var unsettled *unsettledError
-	if !errors.As(err, &unsettled) || !s.Host.Exists(journalDir) {
+	if !errors.As(err, &unsettled) || !s.Host.Exists(journal.Dir) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, gateWait)

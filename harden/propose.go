@@ -1,24 +1,38 @@
 package harden
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
 // planned is a step with what it will do.
 type planned struct {
 	step    Step
-	entries []entry
+	entries []plannedEntry
 	shown   []report.Change
 	actions []Action
 	status  report.Status
 	reason  string
+}
+
+// plannedEntry is an entry of the journal, with what only a diff needs.
+type plannedEntry struct {
+	journal.Entry
+	mask map[string]string
+	size int64 // of a file that is discarded, in bytes; its content is never read
+}
+
+func (p planned) forJournal() []journal.Entry {
+	entries := make([]journal.Entry, len(p.entries))
+	for i, en := range p.entries {
+		entries[i] = en.Entry
+	}
+	return entries
 }
 
 // propose asks every step of the phase what it wants, each seeing what the
@@ -98,7 +112,7 @@ func (p *planned) add(m *Machine, c Change) error {
 	if err != nil {
 		return fmt.Errorf("looking at %s: %w", c.Path, err)
 	}
-	if same(before, c.Node) {
+	if host.Same(before, c.Node) {
 		return nil
 	}
 	if before.Kind == host.Folder && c.Node.Kind != host.Folder && c.Node.Kind != host.Absent {
@@ -116,7 +130,7 @@ func (p *planned) add(m *Machine, c Change) error {
 			}
 			continue
 		}
-		if err := p.stage(m, entry{Path: dir, After: host.Node{Kind: host.Folder, Mode: 0o755}}); err != nil {
+		if err := p.stage(m, plannedEntry{Entry: journal.Entry{Path: dir, After: host.Node{Kind: host.Folder, Mode: 0o755}}}); err != nil {
 			return err
 		}
 	}
@@ -126,7 +140,7 @@ func (p *planned) add(m *Machine, c Change) error {
 			if err != nil {
 				return err
 			}
-			if err := p.stage(m, entry{Path: bak, After: before}); err != nil {
+			if err := p.stage(m, plannedEntry{Entry: journal.Entry{Path: bak, After: before}}); err != nil {
 				return err
 			}
 		}
@@ -139,10 +153,10 @@ func (p *planned) add(m *Machine, c Change) error {
 		action = "create"
 	}
 	p.shown = append(p.shown, report.Change{Path: c.Path, Action: action, Summary: c.Summary})
-	return p.stage(m, entry{Path: c.Path, After: c.Node, mask: c.Mask})
+	return p.stage(m, plannedEntry{Entry: journal.Entry{Path: c.Path, After: c.Node}, mask: c.Mask})
 }
 
-func (p *planned) stage(m *Machine, en entry) error {
+func (p *planned) stage(m *Machine, en plannedEntry) error {
 	before, err := m.Lookup(en.Path)
 	if err != nil {
 		return err
@@ -150,20 +164,4 @@ func (p *planned) stage(m *Machine, en entry) error {
 	en.Before = before
 	p.entries = append(p.entries, en)
 	return m.Stage(en.Path, en.After)
-}
-
-// same tells whether putting after over before would change nothing that counts.
-func same(before, after host.Node) bool {
-	if before.Kind != after.Kind {
-		return false
-	}
-	owned := os.Geteuid() != 0 || (before.UID == after.UID && before.GID == after.GID)
-	switch after.Kind {
-	case host.Absent:
-		return true
-	case host.Symlink:
-		return before.Target == after.Target
-	default:
-		return owned && before.Mode == after.Mode && bytes.Equal(before.Data, after.Data)
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
@@ -36,7 +37,7 @@ func (r *Runner) Rollback(ctx context.Context) (*report.Report, error) {
 }
 
 func putBack(_ context.Context, m *Machine) (Proposal, error) {
-	originals, err := readOriginals(m.Host)
+	originals, err := journal.Originals(m.Host)
 	if err != nil {
 		return Proposal{}, err
 	}
@@ -53,7 +54,7 @@ func putBack(_ context.Context, m *Machine) (Proposal, error) {
 		if err != nil {
 			return Proposal{}, err
 		}
-		if now.Kind == host.File && sum(now) != en.Sum && sum(now) != sum(en.Before) {
+		if now.Kind == host.File && journal.Sum(now) != en.Sum && journal.Sum(now) != journal.Sum(en.Before) {
 			keep := now
 			keep.Mode, keep.UID, keep.GID = 0o600, 0, 0
 			p.Changes = append(p.Changes, Change{Path: path.Join(aside, en.Path), Node: keep, Summary: "changed since the last run; kept aside"})
@@ -69,7 +70,7 @@ func putBack(_ context.Context, m *Machine) (Proposal, error) {
 
 // forget removes the records: this machine was never hardened.
 func (s *session) forget() error {
-	originals, err := readOriginals(s.Host)
+	originals, err := journal.Originals(s.Host)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (s *session) forget() error {
 		}
 	}
 	for _, p := range []string{
-		originalsPath, state.PendingPath,
+		journal.OriginalsPath, state.PendingPath,
 		reportPath(report.Bake), reportPath(report.FirstBoot), reportPath(report.Rotate),
 		state.BakingPath, verifiedPath, state.Dir,
 	} {

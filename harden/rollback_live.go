@@ -5,15 +5,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fail2ban"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/ufw"
 )
 
 // standDown is what a running system has to be told once a rollback has put the
 // files back: it still holds what they asked for. Packages stay installed.
-func standDown(m *Machine, originals []entry) []Action {
+func standDown(m *Machine, originals []journal.Entry) []Action {
 	h := m.Host
 	before := func(path string) (n host.Node, changed bool) {
-		i := slices.IndexFunc(originals, func(en entry) bool { return en.Path == path })
+		i := slices.IndexFunc(originals, func(en journal.Entry) bool { return en.Path == path })
 		if i < 0 {
 			return n, false
 		}
@@ -29,24 +32,15 @@ func standDown(m *Machine, originals []entry) []Action {
 	if _, changed := before(nftRules); changed {
 		actions = append(actions, loadTable(h))
 	}
-	if _, changed := before(fail2banJails); changed && h.Exists("/usr/bin/fail2ban-server") {
+	if _, changed := before(fail2ban.JailsFile); changed && h.Exists("/usr/bin/fail2ban-server") {
 		actions = append(actions, Action{Name: "restarting fail2ban", Do: func(ctx context.Context) error {
-			_, err := h.Run(ctx, "systemctl", "try-restart", fail2banUnit)
+			_, err := h.Run(ctx, "systemctl", "try-restart", fail2ban.Unit)
 			return err
 		}})
 	}
-	if conf, changed := before(ufwConf); changed && h.Exists(ufwInit) {
-		verb := "force-stop" // what was not enabled before is not to run on
-		if strings.EqualFold(shellSettings(conf.Data).get("ENABLED"), "yes") {
-			verb = "force-reload"
-		}
-		actions = append(actions, Action{Name: "ufw-init " + verb, Do: func(ctx context.Context) error {
-			if err := packagedUFWFiles(ctx, h); err != nil {
-				return err
-			}
-			_, err := h.Run(ctx, ufwInit, verb)
-			return err
-		}})
+	if conf, changed := before(ufw.Conf); changed && ufw.Installed(h) {
+		runsOn := strings.EqualFold(ufw.Settings(conf.Data).Get("ENABLED"), "yes") // else it did not run before
+		actions = append(actions, Action{Name: "taking the firewall down", Do: func(ctx context.Context) error { return ufw.StandDown(ctx, h, runsOn) }})
 	}
 	return actions
 }

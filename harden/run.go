@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
@@ -155,7 +156,7 @@ func (s *session) locked(ctx context.Context, work func() error) error {
 		_ = removeFolders(s.Host, made)
 		unlock()
 	}()
-	recovered, err := recoverJournal(s.Host)
+	recovered, err := journal.Recover(s.Host)
 	if err != nil {
 		return fmt.Errorf("putting back what a killed run had changed: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
@@ -115,7 +116,7 @@ func (r *Runner) unfinished() State {
 		return AtWork
 	}
 	defer unlock()
-	if r.Host.Exists(journalDir) {
+	if r.Host.Exists(journal.Dir) {
 		return HalfDone
 	}
 	return ""

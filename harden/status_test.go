@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
@@ -55,7 +56,7 @@ func TestStatus(t *testing.T) {
 		}, state: HeldBack},
 		"killed half way": {live: func(tr tree) {
 			booted(tr)
-			tr.write(journalDir+"/000-gate.json", "[]")
+			tr.write(journal.Dir+"/000-gate.json", "[]")
 		}, state: HalfDone},
 		"a file changed": {live: func(tr tree) {
 			booted(tr)
@@ -124,7 +125,7 @@ func TestTheGateWaitsForARun(t *testing.T) {
 	tr := newTree(t)
 	tr.apply()
 	tr.firstboot()
-	tr.write(journalDir+"/000-gate.json", "[]")
+	tr.write(journal.Dir+"/000-gate.json", "[]")
 	if err := tr.runner().Gate(context.Background()); err == nil || !strings.Contains(err.Error(), "killed half way") {
 		t.Errorf("behind a run that was killed: %v", err)
 	}
@@ -139,7 +140,7 @@ func TestTheGateWaitsForARun(t *testing.T) {
 	}
 	answer := make(chan error)
 	go func() { answer <- tr.runner().Gate(context.Background()) }()
-	tr.remove(journalDir) // the run ends
+	tr.remove(journal.Dir) // the run ends
 	unlock()
 	if err := <-answer; err != nil {
 		t.Errorf("behind a run that has ended: %v", err)

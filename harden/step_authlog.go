@@ -11,6 +11,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fail2ban"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
@@ -25,7 +26,6 @@ const (
 	authLogName    = "fs-harden-auth.log"
 	authLogProfile = "fs-harden"
 	tmpfilesPath   = "/etc/tmpfiles.d/fs-harden.conf"
-	fail2banLog    = "/var/log/fail2ban.log"
 
 	logProfiles fsxml.Place = "section[configuration]/configuration[logfile.conf]/profiles"
 	loadModules fsxml.Place = "section[configuration]/configuration[modules.conf]/modules/load"
@@ -163,7 +163,7 @@ func authLogFiles(m *Machine) ([]Change, error) {
 	ours.UID, ours.GID = dir.UID, dir.GID
 	for _, c := range []Change{
 		{Path: log, Node: ours, Summary: "empty; fail2ban reads it"},
-		{Path: fail2banLog, Node: empty, Summary: "empty; fail2ban reads its own log"},
+		{Path: fail2ban.Log, Node: empty, Summary: "empty; fail2ban reads its own log"},
 	} {
 		// A log that is there is never touched: it may hold what fail2ban needs.
 		standing, err := m.Lookup(c.Path)

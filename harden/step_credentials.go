@@ -39,7 +39,7 @@ func secretFile(m *Machine, p string, uid, gid int) report.Check {
 		c.Status, c.Detail = report.Fail, err.Error()
 	case n.Kind == host.Absent:
 		c.Status, c.Detail = report.CheckSkipped, "moved away"
-	case !same(n.WithData(nil), want):
+	case !host.Same(n.WithData(nil), want):
 		c.Status, c.Detail = report.Fail, fmt.Sprintf("others can reach it: chown %d:%d, chmod 0600 %s", uid, gid, p)
 	}
 	return c

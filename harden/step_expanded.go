@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/esl"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
@@ -122,8 +123,9 @@ func expandedDirs(ctx context.Context, m *Machine) []string {
 	if err != nil {
 		return dirs // other checks say so
 	}
-	s := socket{address: eslAddress(cfg), bound: settleTime}
-	conn, err := s.dial(ctx, currentESL(cfg).Reveal())
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	conn, err := esl.Dial(ctx, eslAddress(cfg), currentESL(cfg).Reveal())
 	if err != nil {
 		return dirs
 	}

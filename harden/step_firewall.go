@@ -2,33 +2,17 @@ package harden
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/listen"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
-)
-
-const (
-	ufwConf     = "/etc/ufw/ufw.conf"
-	ufwDefaults = "/etc/default/ufw"
-	ufwInit     = "/lib/ufw/ufw-init"
-	ufwMask     = unitDir + "/ufw.service"
-	ufwWanted   = unitDir + "/multi-user.target.wants/ufw.service"
-	ufwUnit     = "/lib/systemd/system/ufw.service"
-)
-
-// What a rule is for, as its comment says it.
-const (
-	forSSH   = "ssh"
-	forSIP   = "sip"
-	forMedia = "media"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/sshd"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/ufw"
 )
 
 // firewall makes UFW let in SSH, SIP and media, and nothing else. It writes
@@ -63,10 +47,17 @@ func firewall(ctx context.Context, m *Machine) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	if settled && inKernel(ctx, m, rules).err == nil {
-		return p, nil
+	if settled {
+		if _, err := ufw.CheckKernel(ctx, m.Host, rules); err == nil {
+			return p, nil
+		}
 	}
-	p.Actions = []Action{startUFW(ctx, m)}
+	before := ufw.Look(ctx, m.Host)
+	p.Actions = []Action{{
+		Name: "starting the firewall",
+		Do:   func(ctx context.Context) error { return ufw.Start(ctx, m.Host) },
+		Undo: func(ctx context.Context) error { return before.Restore(ctx, m.Host) },
+	}}
 	return p, nil
 }
 
@@ -84,39 +75,20 @@ func tellOpen(m *Machine) {
 	}
 }
 
-// firewallRules are what is let in, in this order.
-func firewallRules(ctx context.Context, m *Machine) ([]ufwRule, error) {
+// firewallRules are what is let in.
+func firewallRules(ctx context.Context, m *Machine) ([]ufw.Rule, error) {
 	c, err := m.Config()
 	if err != nil {
 		return nil, err
 	}
-	open, err := listening(c, m.Plan)
+	open, err := listen.Read(c, m.Plan)
 	if err != nil {
 		return nil, fmt.Errorf("%w; or say skip_firewall = true", err)
 	}
 	for _, name := range open.Auto {
 		m.Warn("the SIP profile %s lets FreeSWITCH choose a port when it starts: the firewall cannot open it; write a port if callers are to reach it", name)
 	}
-	var rules []ufwRule
-	for _, port := range sshPorts(ctx, m) {
-		rules = append(rules, ufwRule{proto: "tcp", ports: strconv.Itoa(int(port)), what: forSSH})
-	}
-	tcp := slices.Concat(open.SIP, open.TLS, open.WS)
-	slices.Sort(tcp)
-	tcp = slices.Compact(tcp)
-	for _, from := range sipSources(m.Plan) {
-		for _, list := range portLists(open.SIP) {
-			rules = append(rules, ufwRule{proto: "udp", ports: list, from: from, what: forSIP})
-		}
-		for _, list := range portLists(tcp) {
-			rules = append(rules, ufwRule{proto: "tcp", ports: list, from: from, what: forSIP})
-		}
-	}
-	media := strconv.Itoa(int(open.RTPFirst))
-	if open.RTPLast != open.RTPFirst {
-		media += ":" + strconv.Itoa(int(open.RTPLast))
-	}
-	return append(rules, ufwRule{proto: "udp", ports: media, what: forMedia}), nil
+	return ufw.Rules(sshd.Ports(ctx, m.View, m.Plan.SSHPorts, m.Live), open, sipSources(m.Plan)), nil
 }
 
 // sipSources are the networks that may speak SIP, each once; one that is not
@@ -134,41 +106,25 @@ func sipSources(p *plan.Plan) []netip.Prefix {
 	return out
 }
 
-// maxPorts is how many ports one rule takes (iptables-extensions(8), multiport).
-const maxPorts = 15
-
-// portLists writes sorted ports as rules take them.
-func portLists(ports []uint16) []string {
-	var out []string
-	for chunk := range slices.Chunk(ports, maxPorts) {
-		words := make([]string, len(chunk))
-		for i, p := range chunk {
-			words[i] = strconv.Itoa(int(p))
-		}
-		out = append(out, strings.Join(words, ","))
-	}
-	return out
-}
-
 // rulesChanges are both families' files of rules.
-func rulesChanges(m *Machine, rules []ufwRule) ([]Change, error) {
+func rulesChanges(m *Machine, rules []ufw.Rule) ([]Change, error) {
 	var client netip.Addr
 	if m.Live {
-		if c, ok := sshConnection(m); ok {
-			client = c.client
+		if c, ok := sshd.Session(m.View); ok {
+			client = c.Client
 		}
 	}
 	var out []Change
-	for _, f := range families {
-		file, err := readUFW(m, f)
+	for _, f := range ufw.Families {
+		file, err := ufw.Read(m.View, f)
 		if err != nil {
 			return nil, err
 		}
-		after, dropped := file.replace(f, rules)
+		after, dropped := file.Replace(f, rules)
 		if m.Plan.KeepRules {
-			after, dropped = file.merge(f, rules, client)
+			after, dropped = file.Merge(f, rules, client)
 		}
-		before, err := m.Lookup(f.rules)
+		before, err := m.Lookup(f.Rules)
 		if err != nil {
 			return nil, err
 		}
@@ -176,50 +132,41 @@ func rulesChanges(m *Machine, rules []ufwRule) ([]Change, error) {
 		if before.Kind == host.File {
 			node = before.WithData(node.Data)
 		}
-		out = append(out, Change{Path: f.rules, Node: node, Summary: rulesSummary(after, dropped), Original: true})
+		out = append(out, Change{Path: f.Rules, Node: node, Summary: ufw.Summary(after, dropped), Original: true})
 	}
 	return out, nil
-}
-
-// rulesSummary tells every rule that goes: nobody is to miss one unawares.
-func rulesSummary(after ufwFile, dropped []ufwEntry) string {
-	s := fmt.Sprintf("lets in SSH, SIP and media: %d rules", len(after.entries))
-	if len(dropped) == 0 {
-		return s
-	}
-	names := make([]string, len(dropped))
-	for i, e := range dropped {
-		names[i] = e.String()
-	}
-	return fmt.Sprintf("%s; drops %d of before: %s", s, len(dropped), strings.Join(names, "; "))
 }
 
 // ufwSettings turns UFW on, in the files that its start reads. /etc/default/ufw
 // is the package's conffile: written before the package comes, dpkg would stop
 // and ask; and as the package has it, it is right.
 func ufwSettings(m *Machine) ([]Change, error) {
-	defaults := []setting{{"IPV6", "yes", nil}, {"DEFAULT_INPUT_POLICY", "DROP", []string{"REJECT"}}, {"MANAGE_BUILTINS", "no", nil}}
+	defaults := []ufw.Want{
+		{Key: "IPV6", Value: "yes"},
+		{Key: "DEFAULT_INPUT_POLICY", Value: "DROP", AsGood: []string{"REJECT"}},
+		{Key: "MANAGE_BUILTINS", Value: "no"},
+	}
 	if !m.Plan.KeepRules {
-		defaults = append(defaults, setting{"DEFAULT_OUTPUT_POLICY", "ACCEPT", nil})
+		defaults = append(defaults, ufw.Want{Key: "DEFAULT_OUTPUT_POLICY", Value: "ACCEPT"})
 	}
 	var out []Change
 	for _, f := range []struct {
-		path, template string
-		settings       []setting
+		path  string
+		wants []ufw.Want
 	}{
-		{ufwDefaults, "", defaults},
-		{ufwConf, "templates/ufw.conf", []setting{{"ENABLED", "yes", nil}}},
+		{ufw.Defaults, defaults},
+		{ufw.Conf, []ufw.Want{{Key: "ENABLED", Value: "yes"}}},
 	} {
 		before, err := m.Lookup(f.path)
 		switch {
 		case err != nil:
 			return nil, err
 		case before.Kind == host.File:
-			if text, told := apply(shellSettings(before.Data), f.settings); len(told) > 0 {
+			if text, told := ufw.Settings(before.Data).With(f.wants...); len(told) > 0 {
 				out = append(out, Change{Path: f.path, Node: before.WithData([]byte(text)), Summary: strings.Join(told, ", "), Original: true})
 			}
-		case f.template != "":
-			text, err := templates.ReadFile(f.template)
+		case f.path == ufw.Conf:
+			text, err := ufw.NewConf()
 			if err != nil {
 				return nil, err
 			}
@@ -229,74 +176,56 @@ func ufwSettings(m *Machine) ([]Change, error) {
 	return out, nil
 }
 
-// setting is a value that a file of UFW's is to have, or one as good.
-type setting struct {
-	key, value string
-	asGood     []string
-}
-
-func apply(text shellSettings, settings []setting) (shellSettings, []string) {
-	var told []string
-	for _, s := range settings {
-		now := text.get(s.key)
-		if strings.EqualFold(now, s.value) || slices.Contains(s.asGood, now) {
-			continue
-		}
-		text = text.set(s.key, s.value)
-		told = append(told, s.key+"="+s.value)
-	}
-	return text, told
-}
-
 // ufwEnabled has systemd start UFW at boot. The package does the same when it
 // is installed; base images switch it off.
 func ufwEnabled(m *Machine) ([]Change, error) {
 	var out []Change
-	mask, err := m.Lookup(ufwMask)
+	mask, err := m.Lookup(ufw.Mask)
 	if err != nil {
 		return nil, err
 	}
 	if mask.Kind == host.Symlink && mask.Target == "/dev/null" {
-		out = append(out, Change{Path: ufwMask, Node: host.Node{Kind: host.Absent}, Summary: "ufw.service is masked no longer"})
+		out = append(out, Change{Path: ufw.Mask, Node: host.Node{Kind: host.Absent}, Summary: "ufw.service is masked no longer"})
 	}
-	link, err := m.Lookup(ufwWanted)
+	link, err := m.Lookup(ufw.Link)
 	if err != nil {
 		return nil, err
 	}
 	if link.Kind == host.Absent {
-		out = append(out, Change{Path: ufwWanted, Node: host.NewSymlink(ufwUnit), Summary: "ufw.service is enabled"})
+		out = append(out, Change{Path: ufw.Link, Node: host.NewSymlink(ufw.Unit), Summary: "ufw.service is enabled"})
 	}
 	return out, nil
 }
 
-// deaf says why the kernel's rules cannot be changed from here; empty if they can.
-func deaf(m *Machine) string {
-	if !m.Live {
-		return m.WhyNot
+// checkFirewall holds the files and the kernel against what is to be open.
+func checkFirewall(ctx context.Context, m *Machine) []report.Check {
+	const onDisk, live = "firewall-files", "firewall"
+	if m.Plan.SkipFirewall {
+		return []report.Check{{Name: live, Status: report.CheckSkipped, Detail: "not wanted"}}
 	}
-	if !hasCapability(m, capNetAdmin) {
-		return "this machine may not change its network (no CAP_NET_ADMIN)"
+	fail := func(name string, err error) report.Check {
+		return report.Check{Name: name, Status: report.Fail, Detail: err.Error()}
 	}
-	return ""
-}
-
-// Capabilities by their numbers (include/uapi/linux/capability.h).
-const (
-	capNetAdmin = 12
-	capSysAdmin = 21
-)
-
-// hasCapability looks at this process's own (proc(5), CapEff).
-func hasCapability(m *Machine, number uint) bool {
-	status, err := m.ReadFile("/proc/self/status")
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
+	rules, err := firewallRules(ctx, m)
+	if err != nil {
+		return []report.Check{fail(live, err)}
 	}
-	for line := range strings.Lines(string(status)) {
-		if hex, ok := strings.CutPrefix(line, "CapEff:"); ok {
-			n, err := strconv.ParseUint(strings.TrimSpace(hex), 16, 64)
-			return err == nil && n&(1<<number) != 0
-		}
+	var out []report.Check
+	if err := ufw.CheckFiles(m.View, rules); err != nil {
+		out = append(out, fail(onDisk, err))
+	} else {
+		out = append(out, report.Check{Name: onDisk, Status: report.Pass, Detail: "UFW comes up at boot and lets in " + ufw.Describe(rules)})
 	}
-	return false
+	if why := deaf(m); why != "" {
+		return append(out, report.Check{Name: live, Status: report.CheckDeferred, Detail: why})
+	}
+	others, err := ufw.CheckKernel(ctx, m.Host, rules)
+	if err != nil {
+		return append(out, fail(live, err))
+	}
+	detail := "the kernel drops what comes in, but for " + ufw.Describe(rules)
+	if len(others) > 0 {
+		detail += "; also let in by rules that are not ours: " + strings.Join(others, ", ")
+	}
+	return append(out, report.Check{Name: live, Status: report.Pass, Detail: detail})
 }

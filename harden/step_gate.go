@@ -68,7 +68,7 @@ func changesNothing(m *Machine, changes []Change) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !same(n, c.Node) {
+		if !host.Same(n, c.Node) {
 			return false, nil
 		}
 	}
@@ -151,7 +151,7 @@ func checkGate(ctx context.Context, m *Machine) []report.Check {
 		return []report.Check{{Name: "gate", Status: report.Fail, Detail: err.Error()}}
 	}
 	for _, f := range files {
-		if n, err := m.Lookup(f.Path); err != nil || !same(n, f.Node) {
+		if n, err := m.Lookup(f.Path); err != nil || !host.Same(n, f.Node) {
 			return []report.Check{{Name: "gate", Status: report.Fail, Detail: f.Path + " is missing or was altered: run fs-harden apply"}}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
@@ -79,7 +80,7 @@ const shownErrors = 5
 // ofThisRun tells whether a path is there only until this very run is over: what
 // it set aside, its journal, and the folder that this program was uploaded to.
 func ofThisRun(m *Machine, at string) bool {
-	if host.IsAside(at) || at == journalDir || strings.HasPrefix(at, journalDir+"/") {
+	if host.IsAside(at) || at == journal.Dir || strings.HasPrefix(at, journal.Dir+"/") {
 		return true
 	}
 	program, err := os.Readlink(m.program)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
-	"time"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/apt"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fail2ban"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
@@ -38,14 +40,14 @@ func neededPackages(p *plan.Plan) []string {
 
 // lackingPackages are those of the needed ones that are not installed.
 func lackingPackages(m *Machine) ([]string, error) {
-	have, err := m.installed()
+	have, err := apt.Installed(m)
 	if errors.Is(err, fs.ErrNotExist) {
 		have = nil // a bare tree has no packages
 	} else if err != nil {
 		return nil, err
 	}
-	if v, ok := have["fail2ban"]; ok && !m.Plan.SkipFail2ban {
-		if err := usableFail2ban(v); err != nil {
+	if !m.Plan.SkipFail2ban {
+		if err := usableFail2ban(have); err != nil {
 			return nil, err
 		}
 	}
@@ -62,9 +64,9 @@ func lackingPackages(m *Machine) ([]string, error) {
 // module asynchat any more (launchpad bug 2055114).
 const brokenFail2ban = "1.0.2-3"
 
-func usableFail2ban(version string) error {
-	if version == brokenFail2ban {
-		return fmt.Errorf("fail2ban %s cannot start on Ubuntu 24.04 (No module named 'asynchat'): 1.0.2-3ubuntu0.1 or later is needed; enable noble-updates (universe) in apt's sources, run apt-get update and apt-get install fail2ban, and run this again", version)
+func usableFail2ban(versions map[string]string) error {
+	if versions["fail2ban"] == brokenFail2ban {
+		return fmt.Errorf("fail2ban %s cannot start on Ubuntu 24.04 (No module named 'asynchat'): 1.0.2-3ubuntu0.1 or later is needed; enable noble-updates (universe) in apt's sources, run apt-get update and apt-get install fail2ban, and run this again", brokenFail2ban)
 	}
 	return nil
 }
@@ -85,10 +87,13 @@ func packages(_ context.Context, m *Machine) (Proposal, error) {
 		m.Warn("not installed in this tree: %s; install them before it is booted: their configuration is written all the same", strings.Join(lack, ", "))
 		return Proposal{Status: report.Deferred, Reason: "to be installed: " + strings.Join(lack, ", ") + "; " + m.WhyNot}, nil
 	}
-	a := &aptRun{m: m, packages: lack, wait: 3 * time.Second}
+	a := &apt.Install{Host: m.Host, Packages: lack, Live: m.Live, Refuse: usableFail2ban}
+	if slices.Contains(lack, "fail2ban") {
+		a.Mask = []string{fail2ban.Unit} // it would start with half of its configuration
+	}
 	return Proposal{
 		Reason:  "installed: " + strings.Join(lack, ", "),
-		Actions: []Action{{Name: "installing " + strings.Join(lack, ", "), Do: a.install, Undo: a.purge}},
+		Actions: []Action{{Name: "installing " + strings.Join(lack, ", "), Do: a.Do, Undo: a.Undo}},
 	}, nil
 }
 

@@ -8,17 +8,18 @@ import (
 	"path"
 	"strings"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fail2ban"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/listen"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/nft"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
-const banAction = "/etc/fail2ban/action.d/fs-harden.py"
-
-// bansInTable tells whether fail2ban bans through our table.
-func bansInTable(p *plan.Plan) bool {
-	return !p.SkipFail2ban && p.Fail2ban.BanAction == "nftables"
-}
+const (
+	nftRules = "/etc/fs-harden/nftables.nft"
+	nftUnit  = "fs-harden-nft.service"
+)
 
 // rateLimit writes the kernel's table of bans and limits, the unit that loads
 // it at each boot, and the action by which fail2ban fills it. It stands before
@@ -46,14 +47,18 @@ func rateLimit(_ context.Context, m *Machine) (Proposal, error) {
 	return p, nil
 }
 
-func wantsTable(p *plan.Plan) bool { return p.RateLimit.Enabled || bansInTable(p) }
+func wantsTable(p *plan.Plan) bool { return p.RateLimit.Enabled || fail2ban.UsesTable(p) }
 
 // nftFiles is every file of the table as it is to be, those that are not wanted
 // absent: what a former plan wrote goes.
 func nftFiles(m *Machine) ([]Change, error) {
 	rules := Change{Path: nftRules, Node: host.Node{Kind: host.Absent}, Summary: "no bans and no limits in the kernel"}
 	unit := Change{Path: path.Join(unitDir, nftUnit), Node: host.Node{Kind: host.Absent}, Summary: "nothing to load"}
-	action := Change{Path: banAction, Node: host.Node{Kind: host.Absent}, Summary: "fail2ban does not use the table"}
+	ban, err := fail2ban.Action()
+	if err != nil {
+		return nil, err
+	}
+	action := Change{Path: ban.Path, Node: host.Node{Kind: host.Absent}, Summary: "fail2ban does not use the table"}
 	if wantsTable(m.Plan) {
 		text, err := nftText(m)
 		if err != nil {
@@ -65,12 +70,8 @@ func nftFiles(m *Machine) ([]Change, error) {
 		}
 		unit.Node, unit.Summary = host.NewFile([]byte(text), 0o644), "loads them at boot, before the network"
 	}
-	if bansInTable(m.Plan) {
-		text, err := templates.ReadFile("templates/fail2ban-action.py")
-		if err != nil {
-			return nil, err
-		}
-		action.Node, action.Summary = host.NewFile(text, 0o644), "fail2ban bans in the kernel's sets"
+	if fail2ban.UsesTable(m.Plan) {
+		action.Node, action.Summary = host.NewFile([]byte(ban.Text), 0o644), ban.Summary
 	}
 	out := []Change{rules, unit, action}
 	for _, wants := range []string{"sysinit.target.wants", "nftables.service.wants"} {
@@ -95,11 +96,11 @@ func nftText(m *Machine) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	listen, err := listening(c, m.Plan)
+	open, err := listen.Read(c, m.Plan)
 	if err != nil {
 		return "", err
 	}
-	return ruleset(m.Plan, listen)
+	return nft.Ruleset(m.Plan, open)
 }
 
 func nftUnitText() (string, error) {
@@ -107,7 +108,7 @@ func nftUnitText() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.NewReplacer("@NFT@", nftProgram, "@RULES@", nftRules).Replace(string(text)), nil
+	return strings.NewReplacer("@NFT@", nft.Program, "@RULES@", nftRules).Replace(string(text)), nil
 }
 
 // loadTable makes the kernel's table what the file says, there and back: an
@@ -135,10 +136,10 @@ func dropTable(ctx context.Context, h *host.Host) error {
 		return nil // then there is no table either
 	}
 	// Deleting what is not there is an error, so it is made first.
-	if _, err := h.Run(ctx, "nft", "add", "table", "inet", nftTable); err != nil {
+	if _, err := h.Run(ctx, "nft", "add", "table", "inet", nft.Table); err != nil {
 		return err
 	}
-	_, err := h.Run(ctx, "nft", "delete", "table", "inet", nftTable)
+	_, err := h.Run(ctx, "nft", "delete", "table", "inet", nft.Table)
 	return err
 }
 
@@ -155,7 +156,7 @@ func checkKernel(ctx context.Context, m *Machine) []report.Check {
 		return []report.Check{c}
 	}
 	for _, f := range files {
-		if n, err := m.Lookup(f.Path); err != nil || !same(n, f.Node) {
+		if n, err := m.Lookup(f.Path); err != nil || !host.Same(n, f.Node) {
 			c.Status, c.Detail = report.Fail, f.Path+" is not what this machine's configuration asks for: run fs-harden apply"
 			return []report.Check{c}
 		}
@@ -168,7 +169,7 @@ func checkKernel(ctx context.Context, m *Machine) []report.Check {
 		c.Status, c.Detail = report.Fail, err.Error()
 		return []report.Check{c}
 	}
-	c.Detail = "the table inet " + nftTable + " is hooked, with every rule of " + nftRules
+	c.Detail = "the table inet " + nft.Table + " is hooked, with every rule of " + nftRules
 	return []report.Check{c}
 }
 
@@ -178,16 +179,12 @@ func tableStands(ctx context.Context, m *Machine) error {
 		return err
 	}
 	// -t leaves out the members of sets: a machine may have many bans.
-	listing, err := m.Run(ctx, "nft", "-j", "-t", "list", "table", "inet", nftTable)
+	listing, err := m.Run(ctx, "nft", "-j", "-t", "list", "table", "inet", nft.Table)
 	if err != nil {
-		return fmt.Errorf("nothing is banned or limited: the table inet %s is not loaded (something ran \"nft flush ruleset\"?): systemctl restart fs-harden-nft fail2ban: %w", nftTable, err)
+		return fmt.Errorf("nothing is banned or limited: the table inet %s is not loaded (something ran \"nft flush ruleset\"?): systemctl restart fs-harden-nft fail2ban: %w", nft.Table, err)
 	}
-	have, err := haveChains(listing)
-	if err != nil {
-		return err
-	}
-	if err := have.differs(wantChains(string(text))); err != nil {
-		return fmt.Errorf("the table inet %s was altered: %w: systemctl restart fs-harden-nft", nftTable, err)
+	if err := nft.Compare(listing, string(text)); err != nil {
+		return fmt.Errorf("%w: systemctl restart fs-harden-nft", err)
 	}
 	return nil
 }

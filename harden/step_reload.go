@@ -2,22 +2,12 @@ package harden
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/handover"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
-)
-
-const (
-	// proofTimeout bounds how long FreeSWITCH may take to listen with its new
-	// settings: mod_event_socket reloads in the background.
-	proofTimeout = 30 * time.Second
-	proofRetry   = 250 * time.Millisecond
-	// answerTimeout bounds one connection, from dialling to the last answer.
-	answerTimeout = 10 * time.Second
 )
 
 // eventSocketFile is where the settings stand in event_socket.conf.xml read alone.
@@ -42,39 +32,14 @@ func reload(_ context.Context, m *Machine) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	h := &handover{
-		was:   socket{eslAddress(old), oldPasswords(before, old), runs, proofTimeout},
-		fresh: m.Secrets.ESL.Reveal(),
+	h := &handover.Handover{
+		Was:   handover.Socket{Address: eslAddress(old), Passwords: oldPasswords(before, old), Runs: runs, Bound: handover.Timeout},
+		Fresh: m.Secrets.ESL.Reveal(),
 	}
 	return Proposal{
 		Reason:  "FreeSWITCH is running",
-		Actions: []Action{{Name: "telling the running FreeSWITCH", Do: h.do, Undo: h.undo}},
+		Actions: []Action{{Name: "telling the running FreeSWITCH", Do: h.Do, Undo: h.Undo}},
 	}, nil
-}
-
-// handover takes a running FreeSWITCH from one password to another, and back.
-type handover struct {
-	was   socket
-	fresh string
-	told  bool // it was asked to read its files
-}
-
-func (h *handover) do(ctx context.Context) error {
-	return h.was.takeOver(ctx, h.fresh, func() { h.told = true })
-}
-
-// undo runs once the files are back. One that was told nothing still has the old
-// settings, and one that has ended will read the files as they are now.
-func (h *handover) undo(ctx context.Context) error {
-	if !h.told || !h.was.runs() {
-		return nil
-	}
-	now := h.was // whichever of the passwords it listens with
-	now.passwords = append([]string{h.fresh}, h.was.passwords...)
-	if err := now.takeOver(ctx, h.was.passwords[0], func() {}); err != nil {
-		return fmt.Errorf("%w; what it has in memory is not certain: restart FreeSWITCH, and it starts with the old secrets", err)
-	}
-	return nil
 }
 
 // oldPasswords are what a running FreeSWITCH may have read when it started:

@@ -35,7 +35,7 @@ func Steps() []Step {
 		{Name: "packages", In: bake, Replan: true, Propose: packages, Check: checkPackages},
 		// Bans and limits in the kernel; fail2ban fills what this makes.
 		{Name: "rate-limit", In: bake, Propose: rateLimit, Check: checkKernel},
-		{Name: "fail2ban", In: bake, Propose: fail2ban, Check: checkFail2ban},
+		{Name: "fail2ban", In: bake, Propose: jails, Check: checkJails},
 		// What comes in at all.
 		{Name: "firewall", In: bake, Propose: firewall, Check: checkFirewall},
 		// Whether all of it holds, tried out.

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +49,22 @@ func (n Node) WithData(data []byte) Node {
 	n.Data = data
 	n.ModTime = time.Time{}
 	return n
+}
+
+// Same tells whether putting after over before would change nothing that counts.
+func Same(before, after Node) bool {
+	if before.Kind != after.Kind {
+		return false
+	}
+	owned := os.Geteuid() != 0 || (before.UID == after.UID && before.GID == after.GID)
+	switch after.Kind {
+	case Absent:
+		return true
+	case Symlink:
+		return before.Target == after.Target
+	default:
+		return owned && before.Mode == after.Mode && bytes.Equal(before.Data, after.Data)
+	}
 }
 
 // Lookup reads what stands at path itself: a link is told as a link.

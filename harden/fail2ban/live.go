@@ -1,0 +1,97 @@
+package fail2ban
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+)
+
+const (
+	// jailsTimeout bounds how long fail2ban may take until its jails run; that of
+	// a journal of some gigabytes reads for seconds.
+	jailsTimeout = 30 * time.Second
+	jailsRetry   = 250 * time.Millisecond
+)
+
+// JailsRun waits until every jail runs, and reads what it is to read, where
+// fail2ban was started so lately that they may be still to come.
+func (c Config) JailsRun(ctx context.Context, h *host.Host) error {
+	ctx, cancel := context.WithTimeout(ctx, jailsTimeout)
+	defer cancel()
+	for {
+		err := c.jailsRunNow(ctx, h)
+		if err == nil {
+			return nil
+		}
+		if !starting(ctx, h) {
+			return fmt.Errorf("%w; run systemctl restart fail2ban", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w; journalctl -u %s and %s say why", err, Unit, Log)
+		case <-time.After(jailsRetry):
+		}
+	}
+}
+
+// starting tells whether systemd started fail2ban within jailsTimeout.
+func starting(ctx context.Context, h *host.Host) bool {
+	out, err := h.Run(ctx, "systemctl", "show", Unit, "-p", "ActiveState,ActiveEnterTimestampMonotonic")
+	if err != nil || strings.Contains(string(out), "ActiveState=activating") {
+		return err == nil
+	}
+	_, rest, _ := strings.Cut(string(out), "ActiveEnterTimestampMonotonic=")
+	line, _, _ := strings.Cut(rest, "\n")
+	at, err := strconv.ParseInt(line, 10, 64) // in µs
+	var now unix.Timespec
+	if err != nil || unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+		return false
+	}
+	return strings.Contains(string(out), "ActiveState=active") &&
+		time.Duration(now.Nano())-time.Duration(at)*time.Microsecond < jailsTimeout
+}
+
+func (c Config) jailsRunNow(ctx context.Context, h *host.Host) error {
+	out, err := h.Run(ctx, "fail2ban-client", "status")
+	if err != nil {
+		return fmt.Errorf("fail2ban does not answer: %w", err)
+	}
+	running := jailList(string(out))
+	for _, jail := range c.Jails() {
+		if !slices.Contains(running, jail) {
+			return fmt.Errorf("the jail %s does not run", jail)
+		}
+	}
+	out, err = h.Run(ctx, "fail2ban-client", "get", freeswitch, "logpath")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(out), c.AuthLog) {
+		return fmt.Errorf("the jail %s does not read %s", freeswitch, c.AuthLog)
+	}
+	out, err = h.Run(ctx, "fail2ban-client", "get", freeswitch, "failregex")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(out), "sofia_reg") {
+		return fmt.Errorf("the jail %s does not use the filter fs-harden", freeswitch)
+	}
+	return nil
+}
+
+// jailList reads fail2ban-client status.
+func jailList(status string) []string {
+	_, list, found := strings.Cut(status, "Jail list:")
+	if !found {
+		return nil
+	}
+	line, _, _ := strings.Cut(list, "\n")
+	return strings.FieldsFunc(line, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+}

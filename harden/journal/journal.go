@@ -1,0 +1,180 @@
+// Package journal keeps what a run replaces, so that it can be put back: by the
+// run itself when it fails, by the next one when it was killed, and by a person
+// years later.
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+)
+
+// Dir exists while a run is under way, or was killed.
+const Dir = state.Dir + "/journal"
+
+// Journal is that of one run. What it holds is durable before it is replaced.
+type Journal struct {
+	host    *host.Host
+	made    []Entry
+	reserve int
+	entries []Entry // in the order of writing
+	files   int
+	opened  bool
+}
+
+// New begins one. made are the folders that were made for the records:
+// rollback is to know of them. largest is the size in bytes of the largest file
+// that may have to be put back.
+func New(h *host.Host, made []string, largest int) *Journal {
+	j := &Journal{host: h, reserve: largest + reserveSlack}
+	for _, dir := range made {
+		j.made = append(j.made, Entry{Path: dir, Before: host.Node{Kind: host.Absent}, After: host.Node{Kind: host.Folder}})
+	}
+	return j
+}
+
+// Write writes down what the entries of a step replace, and then replaces it.
+func (j *Journal) Write(step string, entries []Entry) error {
+	if err := j.record(step, entries); err != nil {
+		return err
+	}
+	if err := setAside(j.host, entries); err != nil {
+		return err
+	}
+	return j.host.PutAll(after(entries)...)
+}
+
+func (j *Journal) record(step string, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	for i := range entries {
+		entries[i].Sum = Sum(entries[i].After)
+	}
+	if j.files == 0 {
+		if err := j.open(); err != nil {
+			return err
+		}
+	}
+	name := fmt.Sprintf("%s/%03d-%s.json", Dir, j.files, step)
+	if err := j.host.Put(name, encoded(entries)); err != nil {
+		return err
+	}
+	j.files++
+	j.entries = append(j.entries, entries...)
+	return nil
+}
+
+// reservePath holds room on the disk: putting a file back writes it beside its
+// place first, and a disk that is full is a reason to put things back.
+const reservePath = Dir + "/reserve"
+
+// reserveSlack is room for the folders' entries and for small files, in bytes.
+const reserveSlack = 64 << 10
+
+func (j *Journal) open() error {
+	if err := j.host.Put(Dir, host.Node{Kind: host.Folder, Mode: 0o700}); err != nil {
+		return err
+	}
+	j.opened = true
+	return j.host.Put(reservePath, host.NewFile(make([]byte, j.reserve), 0o600))
+}
+
+// Undo puts back everything recorded, last change first, and forgets it.
+func (j *Journal) Undo() error {
+	if err := j.host.Put(reservePath, host.Node{Kind: host.Absent}); err != nil {
+		return err
+	}
+	if err := j.putBack(); err != nil {
+		return err
+	}
+	return j.remove()
+}
+
+// putBack goes through the entries, last one first. What was set aside is
+// renamed back over whatever stands there now.
+func (j *Journal) putBack() error {
+	var puts []host.Placed
+	var moves []host.Move
+	done := func() error {
+		err := errors.Join(j.host.PutAll(puts...), j.host.MoveAll(moves...))
+		puts, moves = nil, nil
+		return err
+	}
+	touched := map[string]bool{} // a path of several entries has the first one's state in the end
+	for _, en := range slices.Backward(j.entries) {
+		aside := en.Aside != ""
+		if aside && len(puts) > 0 || !aside && len(moves) > 0 {
+			if err := done(); err != nil {
+				return err
+			}
+		}
+		if aside {
+			moves = append(moves, host.Move{From: en.Aside, To: en.Path})
+		} else if touched[en.Path] || !j.untouched(en) {
+			puts = append(puts, host.Placed{Path: en.Path, Node: en.Before})
+		}
+		touched[en.Path] = true
+	}
+	return done()
+}
+
+// untouched tells whether a path is still as it was: the run did not come to it,
+// or could not write there, and then putting it back could not either.
+func (j *Journal) untouched(en Entry) bool {
+	now, err := j.host.Lookup(en.Path)
+	return err == nil && host.Same(now, en.Before) && now.ModTime.Equal(en.Before.ModTime)
+}
+
+// Close makes the run final: its originals are added to those of earlier runs,
+// what it discarded is removed, and so is the journal.
+func (j *Journal) Close() error {
+	if len(j.entries) == 0 {
+		return nil
+	}
+	originals, err := Originals(j.host)
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(slices.Clone(j.entries), func(en Entry) bool { return en.Discard })
+	if err := j.host.Put(OriginalsPath, encoded(merge(merge(originals, j.made), kept))); err != nil {
+		return err
+	}
+	return j.remove()
+}
+
+func after(entries []Entry) []host.Placed {
+	var out []host.Placed
+	for _, en := range entries {
+		if en.Aside != "" && en.After.Kind == host.Absent {
+			continue // was renamed
+		}
+		out = append(out, host.Placed{Path: en.Path, Node: en.After})
+	}
+	return out
+}
+
+// setAside renames what the entries discard.
+func setAside(h *host.Host, entries []Entry) error {
+	var moves []host.Move
+	for _, en := range entries {
+		if en.Aside != "" {
+			moves = append(moves, host.Move{From: en.Path, To: en.Aside})
+		}
+	}
+	return h.MoveAll(moves...)
+}
+
+// asides are the names to which the entries were set aside.
+func asides(entries []Entry) []string {
+	var out []string
+	for _, en := range entries {
+		if en.Aside != "" {
+			out = append(out, en.Aside)
+		}
+	}
+	return out
+}

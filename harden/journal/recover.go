@@ -1,0 +1,89 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+)
+
+// finishedDir is a journal that is no longer wanted. Renaming to it is the one
+// instant at which a run becomes final: half a journal must never be undone.
+const finishedDir = state.Dir + "/journal.finished"
+
+func (j *Journal) remove() error {
+	if !j.opened && !j.host.Exists(Dir) {
+		return nil
+	}
+	if err := j.host.Rename(Dir, finishedDir); err != nil {
+		return err
+	}
+	return sweepFinished(j.host)
+}
+
+func sweepFinished(h *host.Host) error {
+	names, err := h.ReadDir(finishedDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// While its journal is there, what was set aside can be found: it goes first.
+	entries, err := readJournal(h, finishedDir, names)
+	if err != nil {
+		return err
+	}
+	if err := h.RemoveAll(asides(entries)...); err != nil {
+		return err
+	}
+	var gone []host.Placed
+	for _, name := range append(names, "") {
+		gone = append(gone, host.Placed{Path: filepath.Join(finishedDir, name), Node: host.Node{Kind: host.Absent}})
+	}
+	return h.PutAll(gone...)
+}
+
+// Recover puts back what a killed run had changed, and removes what it
+// left half written.
+func Recover(h *host.Host) (recovered bool, err error) {
+	if err := errors.Join(h.Sweep(state.Dir), sweepFinished(h)); err != nil {
+		return false, err
+	}
+	names, err := h.ReadDir(Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the journal of a run that was killed: %w", err)
+	}
+	j := New(h, nil, 0)
+	if j.entries, err = readJournal(h, Dir, names); err != nil {
+		return false, err
+	}
+	for _, en := range j.entries {
+		if err := h.Sweep(filepath.Dir(en.Path)); err != nil {
+			return false, err
+		}
+	}
+	return true, j.Undo()
+}
+
+// readJournal gives the entries of a journal's files, in the order of writing.
+func readJournal(h *host.Host, dir string, names []string) ([]Entry, error) {
+	var all []Entry
+	for _, name := range names {
+		if filepath.Ext(name) != ".json" || name[0] == '.' {
+			continue
+		}
+		entries, err := readEntries(h, filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entries...)
+	}
+	return all, nil
+}

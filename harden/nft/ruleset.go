@@ -1,0 +1,119 @@
+// Package nft has the kernel's table of bans and limits: its text, and whether
+// the kernel's is the same.
+package nft
+
+import (
+	"embed"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/listen"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
+)
+
+//go:embed templates
+var templates embed.FS
+
+const (
+	// Table is the table's name, of the family inet.
+	Table = "fs_harden"
+	// Program is where nft is in Debian 11 and Ubuntu 22.04 and since.
+	Program = "/usr/sbin/nft"
+)
+
+// loopbacks are trusted whoever else is.
+var loopbacks = []string{"127.0.0.0/8", "::1"}
+
+// Ruleset is the table as a file that nft loads: the bans, and the limits where
+// they are wanted. It is in the syntax of nftables 1.0.2 (Ubuntu 22.04).
+func Ruleset(p *plan.Plan, open listen.Ports) (string, error) {
+	bans, err := templates.ReadFile("templates/bans.nft")
+	if err != nil {
+		return "", err
+	}
+	name := "templates/nolimits.nft"
+	if p.RateLimit.Enabled {
+		name = "templates/limits.nft"
+	}
+	limits, err := templates.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	v4, v6, err := byFamily(slices.Concat(loopbacks, p.SIPAllowFrom, p.Fail2ban.IgnoreIP))
+	if err != nil {
+		return "", err
+	}
+	return strings.NewReplacer(
+		"@PORTS@", portRules(open),
+		"@TRUSTED_V4@", strings.Join(v4, ", "),
+		"@TRUSTED_V6@", strings.Join(v6, ", "),
+	).Replace(string(bans) + string(limits)), nil
+}
+
+// byFamily sorts addresses and networks by family. nft refuses a set in which
+// one member lies in another, so those go.
+func byFamily(list []string) (v4, v6 []string, err error) {
+	var all []netip.Prefix
+	for _, s := range list {
+		p, err := plan.ParseAddress(s)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b netip.Prefix) int {
+		if a.Bits() != b.Bits() {
+			return a.Bits() - b.Bits()
+		}
+		return a.Addr().Compare(b.Addr())
+	})
+	var kept []netip.Prefix
+	for _, p := range all {
+		if slices.ContainsFunc(kept, func(k netip.Prefix) bool { return k.Overlaps(p) }) {
+			continue
+		}
+		kept = append(kept, p)
+		if p.Addr().Is4() {
+			v4 = append(v4, member(p))
+		} else {
+			v6 = append(v6, member(p))
+		}
+	}
+	return v4, v6, nil
+}
+
+// member is a network as nft takes it in a set: a single address without a mask.
+func member(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// portRules send what is meant for FreeSWITCH's ports to the limits.
+func portRules(open listen.Ports) string {
+	tcp := slices.Concat(open.SIP, open.TLS, open.WS)
+	slices.Sort(tcp)
+	tcp = slices.Compact(tcp)
+	var b strings.Builder
+	for _, v := range []string{"4", "6"} {
+		if len(open.SIP) > 0 {
+			fmt.Fprintf(&b, "\t\tmeta nfproto ipv%s udp dport { %s } jump limit_v%s\n", v, numbers(open.SIP), v)
+		}
+		if len(tcp) > 0 {
+			fmt.Fprintf(&b, "\t\tmeta nfproto ipv%s tcp dport { %s } tcp flags & (fin | syn | rst | ack) == syn jump limit_v%s\n", v, numbers(tcp), v)
+		}
+	}
+	return b.String()
+}
+
+func numbers(list []uint16) string {
+	out := make([]string, len(list))
+	for i, n := range list {
+		out[i] = strconv.Itoa(int(n))
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,146 @@
+package nft
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/listen"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
+)
+
+func TestByFamily(t *testing.T) {
+	for name, tt := range map[string]struct{ in, v4, v6 []string }{
+		"nobody": {},
+		"both families": {
+			[]string{"203.0.113.7", "2001:db8::/32", "198.51.100.0/24"},
+			[]string{"198.51.100.0/24", "203.0.113.7"}, []string{"2001:db8::/32"},
+		},
+		"one in another":  {[]string{"203.0.113.7", "203.0.113.0/24", "203.0.113.128/25"}, []string{"203.0.113.0/24"}, nil},
+		"twice":           {[]string{"::1", "::1/128"}, nil, []string{"::1"}},
+		"everybody":       {[]string{"10.0.0.1", "0.0.0.0/0", "::/0", "::1"}, []string{"0.0.0.0/0"}, []string{"::/0"}},
+		"beside, not in":  {[]string{"10.0.0.0/9", "10.128.0.0/9"}, []string{"10.0.0.0/9", "10.128.0.0/9"}, nil},
+		"families differ": {[]string{"::/0", "10.0.0.1"}, []string{"10.0.0.1"}, []string{"::/0"}},
+	} {
+		v4, v6, err := byFamily(tt.in)
+		if err != nil || !slices.Equal(v4, tt.v4) || !slices.Equal(v6, tt.v6) {
+			t.Errorf("%s: %q, %q, %v; want %q, %q", name, v4, v6, err, tt.v4, tt.v6)
+		}
+	}
+	if _, _, err := byFamily([]string{"sip.example.com"}); err == nil {
+		t.Error("a name was taken for an address")
+	}
+}
+
+// vanillaPorts are the example's with TLS and WebSocket on.
+var vanillaPorts = listen.Ports{SIP: []uint16{5060, 5080}, TLS: []uint16{5061}, WS: []uint16{5066, 7443}}
+
+func TestTheRulesKnowPortsAndTrustedSources(t *testing.T) {
+	p := plan.Default()
+	p.SIPAllowFrom = []string{"203.0.113.0/24", "2001:db8:c::/48"}
+	p.Fail2ban.IgnoreIP = []string{"198.51.100.7"}
+	text := mustRuleset(t, p, vanillaPorts)
+	for _, want := range []string{
+		"\t\tmeta nfproto ipv4 udp dport { 5060, 5080 } jump limit_v4\n",
+		"\t\tmeta nfproto ipv6 udp dport { 5060, 5080 } jump limit_v6\n",
+		"\t\tmeta nfproto ipv4 tcp dport { 5060, 5061, 5066, 5080, 7443 } tcp flags",
+		"\t\tip saddr { 127.0.0.0/8, 203.0.113.0/24, 198.51.100.7 } return\n",
+		"\t\tip6 saddr { 2001:db8:c::/48, ::1 } return\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the rules lack %q", want)
+		}
+	}
+	if i := strings.Index(text, "@TRUSTED"); i >= 0 || strings.Contains(text, "@PORTS") {
+		t.Error("a blank was not filled in")
+	}
+}
+
+// nft has no empty set: no port, no rule.
+func TestWithoutAPortThereIsNoRuleForIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		open     listen.Ports
+		udp, tcp int
+	}{
+		"nothing listens": {},
+		"TLS only":        {listen.Ports{TLS: []uint16{5061}}, 0, 2},
+		"SIP only":        {listen.Ports{SIP: []uint16{5060}}, 2, 2},
+	} {
+		rules := portRules(tt.open)
+		if udp, tcp := strings.Count(rules, "udp dport"), strings.Count(rules, "tcp dport"); udp != tt.udp || tcp != tt.tcp || strings.Contains(rules, "{  }") {
+			t.Errorf("%s: %d rules for UDP, %d for TCP, want %d, %d:\n%s", name, udp, tcp, tt.udp, tt.tcp, rules)
+		}
+	}
+}
+
+// Loading our file must not touch what is not ours, nor lose a ban.
+func TestTheFileTouchesOurTableOnly(t *testing.T) {
+	for _, enabled := range []bool{true, false} {
+		p := plan.Default()
+		p.RateLimit.Enabled = enabled
+		for _, line := range strings.Split(mustRuleset(t, p, vanillaPorts), "\n") {
+			fields := strings.Fields(line)
+			if len(fields) == 0 || fields[0][0] == '#' || line[0] == '\t' || line == "}" {
+				continue
+			}
+			ours := slices.Contains([]string{"table inet fs_harden {"}, line) ||
+				strings.HasPrefix(line, "flush chain inet fs_harden ") || strings.HasPrefix(line, "delete chain inet fs_harden ")
+			if !ours {
+				t.Errorf("rate limit %v: %q is none of ours", enabled, line)
+			}
+		}
+	}
+}
+
+// The listings are of the file that this makes, loaded by nft of Ubuntu 22.04,
+// Debian 12 and Debian 13.
+func TestTheKernelsTableIsCompared(t *testing.T) {
+	want := wantChains(mustRuleset(t, plan.Default(), vanillaPorts))
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		listing, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := haveChains(listing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := have.differs(want); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+		for name, spoil := range map[string]func(string) string{
+			"the chain bans is hooked":    func(s string) string { return strings.Replace(s, `"prio": -150`, `"prio": 150`, 1) },
+			"the chain bans lacks":        func(s string) string { return strings.Replace(s, `{"drop": null}`, `{"accept": null}`, 1) },
+			"the chain limit_v6 is":       func(s string) string { return strings.ReplaceAll(s, `"limit_v6"`, `"other"`) },
+			"the chain limit_v4 lacks":    func(s string) string { return strings.ReplaceAll(s, `"@register_v4"`, `"@options_v4"`) },
+			"the chain sip_limits has":    func(s string) string { return strings.Replace(s, `"chain": "limit_v6"`, `"chain": "sip_limits"`, 1) },
+			"the chain sip_limits lacks ": func(s string) string { return strings.ReplaceAll(s, `"jump": {"target": "limit_v4"}`, `"drop": null`) },
+		} {
+			have, err := haveChains([]byte(spoil(string(listing))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := have.differs(want); err == nil || (!strings.HasPrefix(err.Error(), name) && !strings.HasPrefix(name, "the chain sip_limits has")) {
+				t.Errorf("%s: %q: %v", f, name, err)
+			}
+		}
+	}
+	if _, err := haveChains([]byte("nft: no such table")); err == nil {
+		t.Error("words were taken for a listing")
+	}
+}
+
+func mustRuleset(t testing.TB, p *plan.Plan, open listen.Ports) string {
+	t.Helper()
+	text, err := Ruleset(p, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
