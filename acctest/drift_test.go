@@ -67,6 +67,10 @@ func driftIsTold(m machine) {
 			"cp -p " + socket + " /root/kept && sed -i 's/\"password\" value=\"[^\"]*\"/\"password\" value=\"SomebodyElsesChoice\"/' " + socket, "cp -p /root/kept " + socket,
 			"event-socket-live", "another password than that of its file",
 		},
+		"a file of root's that fs_cli prefers": {
+			"umask 077 && printf '[default]\\npassword => SomebodyElsesChoice\\n' >/root/.fs_cli_conf", "rm /root/.fs_cli_conf",
+			"fs-cli-connects", "look at /root/.fs_cli_conf",
+		},
 		"a jail gone": {
 			"fail2ban-client stop freeswitch", "systemctl restart fail2ban",
 			"ban-ipv4 ban-ipv6 fail2ban-jails", "the jail freeswitch does not run",

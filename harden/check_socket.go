@@ -21,10 +21,10 @@ import (
 const settleTime = 3 * time.Second
 
 // checkLive proves on the running FreeSWITCH that the password in its files is
-// the one that it listens with, that the default is refused, and that nobody but
-// this machine can try one.
+// the one that it listens with, that the default is refused, that nobody but
+// this machine can try one, and that the administrator's fs_cli gets in.
 func checkLive(ctx context.Context, m *Machine) []report.Check {
-	checks := []report.Check{{Name: "event-socket-live"}, {Name: "event-socket-listener"}}
+	checks := []report.Check{{Name: "event-socket-live"}, {Name: "event-socket-listener"}, {Name: "fs-cli-connects"}}
 	all := func(s report.CheckStatus, why string) []report.Check {
 		for i := range checks {
 			checks[i].Status, checks[i].Detail = s, why
@@ -43,6 +43,11 @@ func checkLive(ctx context.Context, m *Machine) []report.Check {
 	}
 	checks[0].Status, checks[0].Detail = checkPassword(ctx, m, c)
 	checks[1].Status, checks[1].Detail = checkListener(m, c)
+	if checks[0].Status == report.Fail {
+		checks[2].Status, checks[2].Detail = report.CheckSkipped, "the event socket is not as its file says"
+		return checks
+	}
+	checks[2].Status, checks[2].Detail = checkConsole(ctx, m)
 	return checks
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,4 +98,29 @@ func checkFSCLI(_ context.Context, m *Machine) []report.Check {
 		checks = append(checks, secretFile(m, path.Join(a.home, cliUser), a.uid, a.gid))
 	}
 	return checks
+}
+
+// cliPrograms are where FreeSWITCH's console is, by its package or a build from
+// source.
+var cliPrograms = []string{"/usr/bin/fs_cli", "/usr/local/bin/fs_cli", "/usr/local/freeswitch/bin/fs_cli"}
+
+// cliPatience is how long fs_cli waits for an answer, in milliseconds.
+const cliPatience = "5000"
+
+// checkConsole runs fs_cli as root does at a prompt: it finds the password by
+// itself (fs_cli.c, main, by HOME), and no argument holds one.
+func checkConsole(ctx context.Context, m *Machine) (report.CheckStatus, string) {
+	i := slices.IndexFunc(cliPrograms, m.Exists)
+	if i < 0 {
+		return report.CheckSkipped, "there is no fs_cli on this machine"
+	}
+	out, err := m.Run(ctx, "env", "HOME=/root", cliPrograms[i], "-t", cliPatience, "-x", "status")
+	if err == nil && strings.HasPrefix(string(out), "UP ") {
+		return report.Pass, "fs_cli gets in with the password of its file"
+	}
+	said, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if err != nil {
+		said = err.Error()
+	}
+	return report.Fail, fmt.Sprintf("fs_cli does not get in (%s): look at /root/%s, which goes before %s, or run fs-harden rotate", said, cliUser, cliGlobal)
 }
