@@ -27,7 +27,8 @@ type Socket struct {
 	Bound     time.Duration // on each thing that is waited for; Timeout, mostly
 }
 
-// ErrEnded: a process that is gone answers nobody, so nothing is waited for.
+// ErrEnded says that FreeSWITCH is gone. It answers nobody, so nothing is waited
+// for.
 var ErrEnded = errors.New("FreeSWITCH has ended; it reads the files when it starts")
 
 // takeOver reloads everything and proves that want, and no other, is accepted.
