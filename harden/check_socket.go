@@ -14,6 +14,7 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/handover"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 )
 
 // settleTime is how long a wrong password may be in force while it is looked at:
@@ -52,8 +53,8 @@ func checkLive(ctx context.Context, m *Machine) []report.Check {
 }
 
 func checkPassword(ctx context.Context, m *Machine, c *fsxml.Config) (report.CheckStatus, string) {
-	s := handover.Socket{Address: eslAddress(c), Passwords: []string{eslDefault}, Runs: func() bool { return m.Runs(freeswitchComm) }, Bound: settleTime}
-	want := currentESL(c).Reveal()
+	s := handover.Socket{Address: eslAddress(c), Passwords: []secret.Value{secret.Of(eslDefault)}, Runs: func() bool { return m.Runs(freeswitchComm) }, Bound: settleTime}
+	want := currentESL(c)
 	err := s.Prove(ctx, want)
 	if err != nil && !errors.Is(err, handover.ErrWrong) && !errors.Is(err, handover.ErrEnded) {
 		// It may be starting, which takes longer.

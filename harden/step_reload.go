@@ -8,6 +8,7 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/handover"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 )
 
 // eventSocketFile is where the settings stand in event_socket.conf.xml read alone.
@@ -34,7 +35,7 @@ func reload(_ context.Context, m *Machine) (Proposal, error) {
 	}
 	h := &handover.Handover{
 		Was:   handover.Socket{Address: eslAddress(old), Passwords: oldPasswords(before, old), Runs: runs, Bound: handover.Timeout},
-		Fresh: m.Secrets.ESL.Reveal(),
+		Fresh: m.Secrets.ESL,
 	}
 	return Proposal{
 		Reason:  "FreeSWITCH is running",
@@ -44,7 +45,7 @@ func reload(_ context.Context, m *Machine) (Proposal, error) {
 
 // oldPasswords are what a running FreeSWITCH may have read when it started:
 // the file as it is, the original from before the bake, the built-in default.
-func oldPasswords(m *Machine, c *fsxml.Config) []string {
+func oldPasswords(m *Machine, c *fsxml.Config) []secret.Value {
 	list := []string{currentESL(c).Reveal()}
 	for _, p := range c.Files() {
 		if filepath.Base(p) != "event_socket.conf.xml" {
@@ -61,11 +62,10 @@ func oldPasswords(m *Machine, c *fsxml.Config) []string {
 		}
 	}
 	list = append(list, eslDefault)
-	list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
-	var out []string
-	for _, s := range list {
-		if !slices.Contains(out, s) {
-			out = append(out, s)
+	var out []secret.Value
+	for i, s := range list {
+		if s != "" && !slices.Contains(list[:i], s) {
+			out = append(out, secret.Of(s))
 		}
 	}
 	return out

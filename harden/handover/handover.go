@@ -6,12 +6,14 @@ package handover
 import (
 	"context"
 	"fmt"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 )
 
 // Handover takes a running FreeSWITCH from one password to another, and back.
 type Handover struct {
 	Was   Socket
-	Fresh string
+	Fresh secret.Value
 	told  bool // it was asked to read its files
 }
 
@@ -28,7 +30,7 @@ func (h *Handover) Undo(ctx context.Context) error {
 		return nil
 	}
 	now := h.Was // whichever of the passwords it listens with
-	now.Passwords = append([]string{h.Fresh}, h.Was.Passwords...)
+	now.Passwords = append([]secret.Value{h.Fresh}, h.Was.Passwords...)
 	if err := now.takeOver(ctx, h.Was.Passwords[0], func() {}); err != nil {
 		return fmt.Errorf("%w; what it has in memory is not certain: restart FreeSWITCH, and it starts with the old secrets", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/acctest/standin/fakeswitch"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/esl"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 )
 
 const oldSecret, newSecret = "OldOldOldOldOldOldOldOldOld1", "NewNewNewNewNewNewNewNewNew2"
@@ -62,7 +63,7 @@ func startFake(t *testing.T) running {
 }
 
 func (r running) handover(bound time.Duration) *Handover {
-	return &Handover{Was: Socket{Address: r.address, Passwords: []string{oldSecret, "ClueCon"}, Runs: r.runs, Bound: bound}, Fresh: newSecret}
+	return &Handover{Was: Socket{Address: r.address, Passwords: []secret.Value{secret.Of(oldSecret), secret.Of("ClueCon")}, Runs: r.runs, Bound: bound}, Fresh: secret.Of(newSecret)}
 }
 
 // write is what the engine has done by the time FreeSWITCH is told.
@@ -152,7 +153,7 @@ func TestHandover(t *testing.T) {
 				if c.later == "" {
 					return h.Do(context.Background())
 				}
-				return h.Was.takeOver(context.Background(), newSecret, func() { h.told = true; r.misbehave(c.later) })
+				return h.Was.takeOver(context.Background(), secret.Of(newSecret), func() { h.told = true; r.misbehave(c.later) })
 			}()
 			checkSays(t, "doing", did, c.do)
 			if did == nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/esl"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 )
 
 const (
@@ -22,9 +23,9 @@ const (
 // Socket is a running FreeSWITCH's event socket.
 type Socket struct {
 	Address   string
-	Passwords []string      // what it may be listening with now, likeliest first
-	Runs      func() bool   // whether FreeSWITCH does
-	Bound     time.Duration // on each thing that is waited for; Timeout, mostly
+	Passwords []secret.Value // what it may be listening with now, likeliest first
+	Runs      func() bool    // whether FreeSWITCH does
+	Bound     time.Duration  // on each thing that is waited for; Timeout, mostly
 }
 
 // ErrEnded says that FreeSWITCH is gone. It answers nobody, so nothing is waited
@@ -33,7 +34,7 @@ var ErrEnded = errors.New("FreeSWITCH has ended; it reads the files when it star
 
 // takeOver reloads everything and proves that want, and no other, is accepted.
 // telling is called once FreeSWITCH is about to be asked for the first reload.
-func (s Socket) takeOver(ctx context.Context, want string, telling func()) error {
+func (s Socket) takeOver(ctx context.Context, want secret.Value, telling func()) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.Bound)
 	defer cancel()
 	for {
@@ -131,14 +132,14 @@ func (s Socket) connect(ctx context.Context) (*esl.Conn, error) {
 	}
 }
 
-func (s Socket) dial(ctx context.Context, password string) (*esl.Conn, error) {
+func (s Socket) dial(ctx context.Context, password secret.Value) (*esl.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(answerTimeout, s.Bound))
 	defer cancel()
-	return esl.Dial(ctx, s.Address, password)
+	return esl.Dial(ctx, s.Address, password.Reveal())
 }
 
 // Prove waits until want is accepted and every other password is refused.
-func (s Socket) Prove(ctx context.Context, want string) error {
+func (s Socket) Prove(ctx context.Context, want secret.Value) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Bound)
 	defer cancel()
 	var last error
@@ -164,7 +165,7 @@ func (s Socket) Prove(ctx context.Context, want string) error {
 // a reload is under way.
 var ErrWrong = errors.New("another password than that of its file is in force")
 
-func (s Socket) proveOnce(ctx context.Context, want string) error {
+func (s Socket) proveOnce(ctx context.Context, want secret.Value) error {
 	conn, err := s.dial(ctx, want)
 	if errors.Is(err, esl.ErrRefused) {
 		return fmt.Errorf("%w: the new one is refused on %s", ErrWrong, s.Address)
@@ -173,7 +174,7 @@ func (s Socket) proveOnce(ctx context.Context, want string) error {
 	}
 	conn.Close()
 	for _, old := range s.Passwords {
-		if old == want {
+		if old.Reveal() == want.Reveal() {
 			continue
 		}
 		conn, err := s.dial(ctx, old)
