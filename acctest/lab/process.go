@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // ownProcessGroup is exec.CommandContext for a command in a process group of its
@@ -59,6 +60,9 @@ func (p *process) wait(ctx context.Context) error {
 	}
 }
 
+// diesWithin bounds how long the kernel may take to end what was killed.
+const diesWithin = 30 * time.Second
+
 // Kill kills the process with its group and waits for it.
 func (p *process) Kill() error {
 	if !p.running() {
@@ -68,6 +72,7 @@ func (p *process) Kill() error {
 	if err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("killing %s (pid %d): %w", p.cmd.Path, p.cmd.Process.Pid, err)
 	}
-	<-p.done
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), diesWithin)
+	defer cancel()
+	return p.wait(ctx)
 }
