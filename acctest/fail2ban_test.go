@@ -15,22 +15,24 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/acctest/lab"
 )
 
-// attackers are those whom data/README.md blames, and nobody else.
-var attackers = []string{
-	"10.77.0.11", "10.77.0.12", "10.77.0.14", "10.77.0.15", "10.77.0.16", "10.77.0.19",
-	"10.77.0.20", "10.77.0.21", "10.77.0.22", "fd77::11", "fd77::12", "fd77::13",
-}
-
 const (
 	authLog = "/var/log/freeswitch/fs-harden-auth.log"
 	// patience bounds what is to happen within seconds, on a busy test machine.
 	patience = 40 * time.Second
 )
 
-// guarded is a machine with fail2ban on which a plan was applied.
+// guarded is a Debian 12 with fail2ban on which a plan was applied.
 func guarded(t *testing.T, name, plan string) machine {
 	t.Helper()
-	m := boot(t, undefended(t), name, lab.BootOptions{})
+	return guardedOn(t, lab.Bookworm, name, plan)
+}
+
+// guardedOn is guarded on a release. On Debian 11 a plan leaves the limits out:
+// its nft 0.9.8 crashes where a second block of one table in a file declares a
+// set, as theirs does; later ones do not.
+func guardedOn(t *testing.T, release lab.Release, name, plan string) machine {
+	t.Helper()
+	m := boot(t, undefendedOn(t, release), name, lab.BootOptions{})
 	m.bringHelper()
 	m.sh("cat >/root/plan.json <<'EOF'\n" + plan + "\nEOF")
 	m.harden()
@@ -115,92 +117,16 @@ func (m machine) jails() []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\n", r) })
 }
 
-// The whole life of a ban: exactly those who attacked, both families, and it
-// outlasts restarts, rotation and a reboot.
-func TestFail2banBansWhoAttacks(t *testing.T) {
-	m := guarded(t, "guarded", `{"skip_firewall": true, "sip_allow_from": ["198.51.100.0/24"], "fail2ban": {"max_retry": 4}}`)
-	if got := m.jails(); !slices.Equal(got, []string{"freeswitch", "recidive", "sshd"}) {
-		t.Fatalf("jails: %s", got)
-	}
-	began := time.Now()
-	m.feed("freeswitch-1.10.12-attack.log")
-	m.soon("freeswitch", attackers...)
-	t.Logf("%d sources banned %.1f s after their lines were written", len(attackers), time.Since(began).Seconds())
-
-	t.Run("once is enough", func(t *testing.T) {
-		m := machine{m.Machine, t}
-		pid := m.property("fail2ban", "MainPID")
-		if changed := m.harden(); len(changed) > 0 {
-			t.Errorf("the second apply changed: %s", changed)
-		}
-		if now := m.property("fail2ban", "MainPID"); now != pid {
-			t.Error("the second apply restarted fail2ban")
-		}
-	})
-	t.Run("victims and the trusted", func(t *testing.T) {
-		m := machine{m.Machine, t}
-		m.feed("freeswitch-1.10.12-injection.log")
-		m.fail("198.51.100.7", 50) // in sip_allow_from
-		m.fail("10.99.0.1", 4)     // read behind them
-		m.soon("freeswitch", append([]string{"10.99.0.1"}, attackers...)...)
-	})
-	t.Run("restart", func(t *testing.T) {
-		m := machine{m.Machine, t}
-		m.run("systemctl", "restart", "fail2ban")
-		m.waitJails(3)
-		m.soon("freeswitch", append([]string{"10.99.0.1"}, attackers...)...)
-	})
-	t.Run("rotation", func(t *testing.T) {
-		m := machine{m.Machine, t}
-		m.sh("mv " + authLog + " " + authLog + ".1 && install -o freeswitch -g freeswitch -m 640 /dev/null " + authLog)
-		m.fail("fd99::1", 4)
-		m.soon("freeswitch", append([]string{"10.99.0.1", "fd99::1"}, attackers...)...)
-	})
-	t.Run("sshd comes and goes", func(t *testing.T) {
-		m := machine{m.Machine, t}
-		m.run("mv", "/usr/sbin/sshd", "/usr/sbin/sshd.away")
-		m.harden()
-		if got := m.jails(); slices.Contains(got, "sshd") {
-			t.Errorf("jails without sshd: %s", got)
-		}
-		m.run("mv", "/usr/sbin/sshd.away", "/usr/sbin/sshd")
-		m.harden()
-		// As the journal has it from OpenSSH of Debian 12, and of Debian 13.
-		for n, name := range []string{"sshd", "sshd-session"} {
-			// It lives until journald has looked at it.
-			m.sh(fmt.Sprintf("cp /usr/bin/logger /root/%[1]s && (for i in 1 2 3 4 5; do echo 'Failed password for root from 10.99.0.%[2]d port 4711 ssh2'; done; sleep 2) | /root/%[1]s -i -t %[1]s", name, 200+n))
-		}
-		m.soon("sshd", "10.99.0.200", "10.99.0.201")
-	})
-	t.Run("reboot, the logs cleaned away", func(t *testing.T) {
-		m := machine{m.Machine, t}
-		m.run("rm", "-f", authLog, "/var/log/fail2ban.log")
-		if err := m.Reboot(shop.ctx); err != nil {
-			t.Fatal(err)
-		}
-		m.waitBoot()
-		m.waitJails(3)
-		m.soon("freeswitch", append([]string{"10.99.0.1", "fd99::1"}, attackers...)...)
-		if owner := m.sh("stat -c %U:%a " + authLog); owner != "freeswitch:640" && owner != "freeswitch:660" {
-			t.Errorf("the log is of %s", owner)
-		}
-	})
-}
-
-func (m machine) waitJails(n int) {
-	m.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		if out, err := m.Exec(shop.ctx, "fail2ban-client", "status"); err == nil && strings.Contains(out, fmt.Sprintf("Number of jail:\t%d", n)) {
-			return
-		}
-	}
-	m.t.Fatalf("no %d jails:\n%s", n, m.sh("tail -30 /var/log/fail2ban.log; journalctl --no-pager -n 20 -u fail2ban"))
-}
-
 // The second way to ban, in which three bans lead to the long one as well: a day
 // is 3 s here, a week is an hour.
 func TestRecidiveFiresByIptables(t *testing.T) {
-	m := guarded(t, "recidive", `{"skip_firewall": true, "fail2ban": {"max_retry": 3, "ban_time": 3, "ban_action": "iptables-allports"}, "recidive": {"find_time": 60, "ban_time": 3600}}`)
+	for _, release := range []lab.Release{lab.Bullseye, lab.Bookworm} {
+		t.Run(string(release), func(t *testing.T) { recidiveByIptables(t, release) })
+	}
+}
+
+func recidiveByIptables(t *testing.T, release lab.Release) {
+	m := guardedOn(t, release, "recidive-"+string(release), `{"skip_firewall": true, "fail2ban": {"max_retry": 3, "ban_time": 3, "ban_action": "iptables-allports"}, "recidive": {"find_time": 60, "ban_time": 3600}, "rate_limit": {"enabled": false}}`)
 	for round := range 3 {
 		m.fail("10.99.0.66", 3)
 		m.soon("freeswitch", "10.99.0.66")
@@ -210,9 +136,17 @@ func TestRecidiveFiresByIptables(t *testing.T) {
 		}
 	}
 	m.soon("recidive", "10.99.0.66")
-	if out := m.sh("iptables -S f2b-recidive; iptables -S INPUT"); !strings.Contains(out, "10.99.0.66") || !strings.Contains(out, "-A INPUT -j f2b-recidive") {
-		t.Errorf("in the kernel:\n%s", out)
+	m.run("fail2ban-client", "set", "recidive", "banip", "fd99::66")
+	var rules string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		rules = m.sh("iptables -S; ip6tables -S")
+		if strings.Contains(rules, "-A f2b-recidive -s 10.99.0.66/32 -j DROP\n") &&
+			strings.Contains(rules, "-A f2b-recidive -s fd99::66/128 -j DROP\n") &&
+			strings.Count(rules, "-A INPUT -j f2b-recidive\n") == 2 {
+			return
+		}
 	}
+	t.Errorf("in the kernel:\n%s", rules)
 }
 
 // What the jail reads is refusals only. FreeSWITCH writes SIP traces and SDP to
