@@ -13,7 +13,7 @@ import (
 )
 
 // The filter blames the same sources with every fail2ban that it is for: the
-// tests of harden/fail2ban_test.go, in a tree of each release.
+// tests of harden/fail2ban, in a tree of each release.
 func TestFilterOnEveryFail2ban(t *testing.T) {
 	lab.Require(t)
 	tests := t.TempDir()
@@ -48,10 +48,10 @@ const (
 	// stageFilterTests puts the tests and what they read into a folder, laid out as
 	// they are here. It is run in the project's.
 	stageFilterTests = `set -e
-mkdir -p "$1/project/harden" "$1/shared/data"
-CGO_ENABLED=0 go test -c -trimpath -o "$1/project/harden/" ./harden
-cp -r harden/testdata "$1/project/harden/"
+mkdir -p "$1/project/harden/fail2ban" "$1/shared/data"
+CGO_ENABLED=0 go test -c -trimpath -o "$1/project/harden/fail2ban/" ./harden/fail2ban
+cp -r harden/fail2ban/testdata "$1/project/harden/fail2ban/"
 cp ../shared/data/*.log "$1/shared/data/"
 `
-	runFilterTests = `fail2ban-client --version && cd /root/filter/project/harden && CI=true ./harden.test -test.v -test.run ^TestFilterOn`
+	runFilterTests = `fail2ban-client --version && cd /root/filter/project/harden/fail2ban && CI=true ./fail2ban.test -test.v -test.run ^TestFilterOn`
 )
