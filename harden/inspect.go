@@ -12,8 +12,8 @@ import (
 
 // Inspect tells whether this machine, or this tree, is fit to be an image. It
 // changes nothing. strict makes every warning an error. Where there is no
-// FreeSWITCH the system is looked at all the same, and the error says so: half
-// of what was asked for could not be done.
+// FreeSWITCH, also none that its unit names, the system is looked at all the
+// same, and the error says so: half of what was asked for could not be done.
 func (r *Runner) Inspect(ctx context.Context, strict bool) (*report.Report, error) {
 	p, err := r.plan()
 	if err != nil {
@@ -24,7 +24,11 @@ func (r *Runner) Inspect(ctx context.Context, strict bool) (*report.Report, erro
 		s.m.Warn("%v; the defaults are taken", err)
 	}
 	dir, missing := findConfDir(s.m)
-	found, err := inspect.Look(ctx, s.m.View, inspect.Options{ConfDir: dir, Building: s.m.Live, Strict: strict})
+	unit, err := unitFiles(s.m)
+	if err != nil {
+		return s.finish(fmt.Errorf("looking for FreeSWITCH's unit: %w", err))
+	}
+	found, err := inspect.Look(ctx, s.m.View, inspect.Options{ConfDir: dir, Unit: unit, Building: s.m.Live, Strict: strict})
 	if err != nil {
 		return s.finish(fmt.Errorf("inspecting: %w", err))
 	}
@@ -33,7 +37,7 @@ func (r *Runner) Inspect(ctx context.Context, strict bool) (*report.Report, erro
 		r.Out.End(st)
 	}
 	switch failed := s.report.FailedChecks(); {
-	case missing != nil:
+	case missing != nil && inspect.ConfDir(s.m.View, unit) == "":
 		return s.finish(fmt.Errorf("%w; only the system was looked at", missing))
 	case failed > 0:
 		return s.finish(fmt.Errorf("%w: this is not fit to be an image, %d of %d looks say", errCheck, failed, len(s.report.Steps)))

@@ -3,10 +3,12 @@ package harden
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
@@ -107,6 +109,49 @@ func TestInspectWithoutFreeSWITCH(t *testing.T) {
 	}
 	if len(errs) != 1 || !strings.Contains(errs[0], "ssh_host_rsa_key") {
 		t.Errorf("the system was not looked at: %v", errs)
+	}
+}
+
+// The configuration is the one that FreeSWITCH reads, wherever fs-harden looks for
+// it, and a bake of another one fails.
+func TestInspectWhereTheUnitSays(t *testing.T) {
+	const own = "/etc/systemd/system/freeswitch.service.d/own.conf"
+	for instead, remove := range map[string]string{"takes the one in /etc/freeswitch": "/none", "finds none": "/etc/freeswitch"} {
+		tr := newTree(t)
+		tr.write(own, "[Service]\nExecStart=\nExecStart=/usr/bin/freeswitch -conf /srv/conf -log /srv/log -db /srv/db\n")
+		if err := os.CopyFS(tr.path("/srv/conf"), os.DirFS(vanilla)); err != nil {
+			t.Fatal(err)
+		}
+		tr.write("/srv/log/freeswitch.log", "x")
+		tr.remove(remove)
+		errs, _, _, err := tr.inspect(false)
+		if !errors.Is(err, ErrCheck) {
+			t.Errorf("fs-harden %s: %v", instead, err)
+		}
+		for _, want := range []string{
+			"unit " + own + ": has FreeSWITCH read its configuration in /srv/conf, and fs-harden " + instead,
+			"shared-secrets /srv/conf/vars.xml: default_password", "shared-secrets /srv/conf/autoload_configs/event_socket.conf.xml: ",
+			"logs /srv/log/freeswitch.log: ",
+		} {
+			if !slices.ContainsFunc(errs, func(e string) bool { return strings.HasPrefix(e, want) }) {
+				t.Errorf("fs-harden %s: nothing is said of %s:\n%s", instead, want, strings.Join(errs, "\n"))
+			}
+		}
+		if remove == "/none" {
+			before := tr.snapshot()
+			if _, err := tr.bakeWith(func(*plan.Plan) {}); !errors.Is(err, ErrCheck) || !strings.Contains(err.Error(), `conf_dir = "/srv/conf"`) {
+				t.Errorf("the bake of the other one: %v", err)
+			}
+			if d := differences(before, tr.snapshot()); len(d) > 0 {
+				t.Errorf("not put back: %s", d)
+			}
+		}
+		if _, err := tr.bakeWith(func(p *plan.Plan) { p.ConfDir = "/srv/conf" }); err != nil {
+			t.Errorf("the bake of that one: %v", err)
+		}
+		if errs, _, _, err := tr.inspect(false); err != nil || tr.has("/srv/log/freeswitch.log") {
+			t.Errorf("after it: %v\n%s", err, strings.Join(errs, "\n"))
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ func image(ctx context.Context, m *Machine) (Proposal, error) {
 	if !m.Image {
 		return Proposal{Status: report.Skipped, Reason: noImage}, nil
 	}
-	found, err := inspect.Look(ctx, m.View, inspect.Options{ConfDir: m.ConfDir, Building: true})
+	found, err := lookThrough(ctx, m, false)
 	if err != nil {
 		return Proposal{}, err
 	}
@@ -33,6 +33,15 @@ func image(ctx context.Context, m *Machine) (Proposal, error) {
 	return p, nil
 }
 
+// lookThrough puts the machine to the inspector as it is now.
+func lookThrough(ctx context.Context, m *Machine, strict bool) ([]inspect.Found, error) {
+	unit, err := unitFiles(m)
+	if err != nil {
+		return nil, fmt.Errorf("looking for FreeSWITCH's unit: %w", err)
+	}
+	return inspect.Look(ctx, m.View, inspect.Options{ConfDir: m.ConfDir, Unit: unit, Building: true, Strict: strict})
+}
+
 // removal is what a finding asks for.
 func removal(f inspect.Found) Change {
 	c := Change{Path: f.Path, Node: host.Node{Kind: host.Absent}, Summary: f.Why, Discard: true}
@@ -42,13 +51,13 @@ func removal(f inspect.Found) Change {
 	return c
 }
 
-// inspectImage puts the machine to the inspector as it is now.
+// inspectImage tells whether the machine is fit to be an image by now.
 func inspectImage(ctx context.Context, m *Machine) ([]report.Finding, []report.Check) {
 	if !m.Image {
 		return nil, nil
 	}
 	c := report.Check{Name: "image", Status: report.Fail}
-	found, err := inspect.Look(ctx, m.View, inspect.Options{ConfDir: m.ConfDir, Building: true, Strict: m.Plan.StrictImage})
+	found, err := lookThrough(ctx, m, m.Plan.StrictImage)
 	if err != nil {
 		c.Detail = err.Error()
 		return nil, []report.Check{c}

@@ -22,6 +22,7 @@ var files = []string{
 	wss, tgz, originals, state.BakedPath, "/var/log/freeswitch/freeswitch.log", "/var/log/freeswitch/freeswitch.xml.fsxml",
 	"/var/lib/freeswitch/db/core.db", "/var/lib/freeswitch/recordings/a.wav", "/var/lib/systemd/random-seed", "/swapfile",
 	"/var/lib/cloud/seed/nocloud/user-data", "/root/freeswitch-credentials.txt",
+	unitFile, dropIn, "/etc/default/freeswitch",
 }
 
 // What is no file is never opened: nobody writes into these fifos, and a look
@@ -56,7 +57,7 @@ func TestFifoInTheConfiguration(t *testing.T) {
 
 func TestGiants(t *testing.T) {
 	tr := newTree(t)
-	for _, p := range []string{"/etc/passwd", "/etc/freeswitch/directory/x.xml", originals, tgz, "/root/.netrc"} {
+	for _, p := range []string{"/etc/passwd", "/etc/freeswitch/directory/x.xml", originals, tgz, "/root/.netrc", unitFile, "/etc/default/freeswitch"} {
 		tr.sparse(p, 1<<30)
 		at := p
 		if strings.HasSuffix(p, ".xml") {
@@ -168,8 +169,9 @@ func TestUnreadable(t *testing.T) {
 		"/root": "/root", "/home/admin": "/home/admin", "/etc/ssh": "/etc/ssh", "/var/log/freeswitch": "/var/log/freeswitch",
 		"/etc/shadow": "/etc/shadow", "/etc/freeswitch": "/etc/freeswitch", "/var/lib/fs-harden": "/var/lib/fs-harden",
 		"/swap.img": "/swap.img", "/var/lib/cloud": "/var/lib/cloud",
+		unitFile: unitFile, "/etc/default/freeswitch": "/etc/default/freeswitch",
 	} {
-		found, err := inspect.Look(context.Background(), closed{tr.host(), path}, inspect.Options{ConfDir: confDir, Building: true})
+		found, err := inspect.Look(context.Background(), closed{tr.host(), path}, inspect.Options{ConfDir: confDir, Unit: units, Building: true})
 		if err != nil {
 			t.Fatal(err)
 		}

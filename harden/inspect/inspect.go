@@ -59,6 +59,9 @@ type Tree interface {
 type Options struct {
 	// ConfDir is FreeSWITCH's configuration folder; empty, where there is none.
 	ConfDir string
+	// Unit is FreeSWITCH's unit and its drop-ins, in the order in which they count,
+	// the last word last. One that says -conf has it before ConfDir.
+	Unit []string
 	// Building tells that a build is under way on this very machine, which still
 	// needs some of what must not be in its image.
 	Building bool

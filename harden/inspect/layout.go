@@ -9,31 +9,38 @@ import (
 // layout is where a FreeSWITCH keeps what it writes (configure.ac:66-135).
 type layout struct {
 	logs, databases, run, keys, recordings, storage string
+
+	work string // the folder that it runs in, or is put into by hand
 }
 
 // layouts are those of Debian's packages, of a build from source, and of one
 // with --enable-fhs. All are looked at, whichever is configured: what an earlier
-// installation left is in the image as well.
+// installation left is in the image as well. FreeSWITCH's unit may name another.
 var layouts = []layout{
-	{"/var/log/freeswitch", "/var/lib/freeswitch/db", "/run/freeswitch", "/etc/freeswitch/tls", "/var/lib/freeswitch/recordings", "/var/lib/freeswitch/storage"},
-	{"/usr/local/freeswitch/log", "/usr/local/freeswitch/db", "/usr/local/freeswitch/run", "/usr/local/freeswitch/certs", "/usr/local/freeswitch/recordings", "/usr/local/freeswitch/storage"},
-	{"/usr/local/freeswitch/var/log/freeswitch", "/usr/local/freeswitch/var/lib/freeswitch/db", "/usr/local/freeswitch/var/run/freeswitch", "/usr/local/freeswitch/etc/freeswitch/tls", "/usr/local/freeswitch/var/lib/freeswitch/recordings", "/usr/local/freeswitch/var/lib/freeswitch/storage"},
+	{"/var/log/freeswitch", "/var/lib/freeswitch/db", "/run/freeswitch", "/etc/freeswitch/tls", "/var/lib/freeswitch/recordings", "/var/lib/freeswitch/storage", "/var/lib/freeswitch"},
+	{"/usr/local/freeswitch/log", "/usr/local/freeswitch/db", "/usr/local/freeswitch/run", "/usr/local/freeswitch/certs", "/usr/local/freeswitch/recordings", "/usr/local/freeswitch/storage", "/usr/local/freeswitch"},
+	{"/usr/local/freeswitch/var/log/freeswitch", "/usr/local/freeswitch/var/lib/freeswitch/db", "/usr/local/freeswitch/var/run/freeswitch", "/usr/local/freeswitch/etc/freeswitch/tls", "/usr/local/freeswitch/var/lib/freeswitch/recordings", "/usr/local/freeswitch/var/lib/freeswitch/storage", "/usr/local/freeswitch/var/lib/freeswitch"},
 }
 
 // folders gives one kind of folder of every layout, and more where given, each
-// once by the name that it has behind all links.
+// once by the name that it has behind all links. What a running machine keeps in
+// memory gets into no image.
 func (s *scene) folders(which func(layout) string, more ...string) []string {
 	var out []string
-	for _, l := range layouts {
+	for _, l := range s.layouts {
 		more = append(more, which(l))
 	}
 	for _, dir := range more {
+		if dir == "" {
+			continue // a unit need not name all
+		}
 		at, err := s.Canonical(dir)
 		if err != nil {
 			s.unreadable(dir, err)
 			continue
 		}
-		if !slices.Contains(out, at) {
+		memory := s.Building && (strings.HasPrefix(at+"/", "/run/") || strings.HasPrefix(at+"/", "/dev/shm/"))
+		if !memory && !slices.Contains(out, at) {
 			out = append(out, at)
 		}
 	}
@@ -45,7 +52,7 @@ func (s *scene) logFolders() []string {
 	var more []string
 	if c := s.configuration(); c != nil {
 		for _, p := range c.Spots(configurations + "[logfile.conf]/profiles/profile/settings") {
-			if file, ok := p.Param("logfile"); ok && path.IsAbs(file) && path.Clean(path.Dir(file)) != "/var/log" {
+			if file, ok := p.Param("logfile"); ok && path.IsAbs(file) && !s.holds(path.Dir(file), s.notLogs()) {
 				more = append(more, path.Clean(path.Dir(file)))
 			}
 		}

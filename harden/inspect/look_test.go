@@ -105,6 +105,23 @@ func TestNoFalseAlarm(t *testing.T) {
 		t.Errorf("/run of a running machine is memory:%s", list(found))
 	}
 	wantOne(t, tr.look(inspect.Options{}), pid, "process")
+	tr.clean()
+	tr.put(dropIn, "[Service]\nExecStart=\nExecStart=/usr/bin/freeswitch -db /dev/shm\n")
+	tr.put("/dev/shm/core.db", "x")
+	if found := tr.look(inspect.Options{Building: true}); len(found) > 0 {
+		t.Errorf("/dev/shm of a running machine is memory:%s", list(found))
+	}
+	tr.clean()
+	tr.edit("/etc/freeswitch/autoload_configs/logfile.conf.xml", "/srv/logs/fs.log", "/etc/freeswitch/fs.log")
+	if found := tr.look(inspect.Options{}); len(found) > 0 {
+		t.Errorf("a configuration is no log, because one lies beside it:%s", list(found))
+	}
+	tr.clean()
+	tr.link("/srv/link", confDir)
+	started("-conf /srv/link")(tr)
+	if found := tr.look(inspect.Options{}); len(found) > 0 {
+		t.Errorf("the same configuration by another name:%s", list(found))
+	}
 }
 
 // The build is told of the option that does it, a mounted tree of the command.
@@ -130,7 +147,7 @@ func TestPoisonedTreeTellsAll(t *testing.T) {
 	var rounds []map[string]poison
 next:
 	for _, p := range poisons(t) {
-		if p.why == "cannot read its configuration" {
+		if p.why == "cannot read its configuration" || p.look == "unit" && p.owner == inspect.Image {
 			continue // by its nature it hides what is in the configuration
 		}
 		for _, round := range rounds {
@@ -163,6 +180,8 @@ func (p poison) changes() string {
 	switch {
 	case p.look == "ssh-passwords", p.look == "cloud-init":
 		return p.look
+	case p.look == "unit", strings.HasPrefix(p.path, "/srv/fs/"):
+		return dropIn
 	case strings.HasPrefix(p.path, "/srv/site/"):
 		return originals
 	default:

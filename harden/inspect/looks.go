@@ -10,6 +10,7 @@ type Named struct {
 // bake's, vanilla's defaults, and the system's own.
 func Looks() []Named {
 	return []Named{
+		{"unit", unitFolders}, // first, for the others look where it leads
 		{"shared-secrets", sharedSecrets},
 		{"private-keys", privateKeys},
 		{"expanded-configuration", expandedConfiguration},

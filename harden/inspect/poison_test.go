@@ -58,6 +58,11 @@ func config(name, body string) func(tree) {
 	return text("/etc/freeswitch/autoload_configs/"+name+".xml", `<configuration name="`+name+`">`+body+`</configuration>`)
 }
 
+// started has a drop-in start FreeSWITCH with these options.
+func started(options string) func(tree) {
+	return text(dropIn, "[Service]\nExecStart=\nExecStart=/usr/bin/freeswitch -nc "+options+"\n")
+}
+
 func swapFile(page int) string { return strings.Repeat("\x00", page-10) + "SWAPSPACE2" }
 
 // poisons holds one of every finding.
@@ -96,6 +101,27 @@ func poisons(t testing.TB) []poison {
 		{"databases", "/var/lib/freeswitch/db/core.db", "registrations", image, remove, text("/var/lib/freeswitch/db/core.db", "x"), false},
 		{"databases", "/usr/local/freeswitch/db/sofia_reg_internal.db-wal", "registrations", image, remove, text("/usr/local/freeswitch/db/sofia_reg_internal.db-wal", "x"), false},
 		{"run-files", "/usr/local/freeswitch/run/freeswitch.pid", "process", image, remove, text("/usr/local/freeswitch/run/freeswitch.pid", "7"), false},
+
+		{"unit", dropIn, "its configuration in /srv/fs/conf, and fs-harden takes the one in /etc/freeswitch", image, none, func(tr tree) {
+			started("-conf /srv/fs/conf")(tr)
+			for p, content := range clean {
+				if name, ok := strings.CutPrefix(p, confDir+"/"); ok {
+					tr.put("/srv/fs/conf/"+name, content)
+				}
+			}
+		}, false},
+		{"unit", dropIn, "folder ${LOGS}/fs", known, none, started("-log ${LOGS}/fs"), false},
+		{"unit", dropIn, "folder %t/fs", known, none, started("-run %t/fs"), false},
+		{"unit", dropIn, "write into /var/log", known, none, started("-log /var/log/"), false},
+		{"unit", dropIn, "in place of freeswitch.xml", known, none, started("-cfgname other.xml"), false},
+		{"unit", dropIn, "starts FreeSWITCH by /srv/start.sh", known, none, text(dropIn, "[Service]\nExecStart=\nExecStart=/srv/start.sh -log /srv/fs/log\n"), false},
+		{"logs", "/srv/fs/log/a.log", "a log", image, remove, started("-log /srv/fs/log -run /srv/none"), false},
+		{"databases", "/srv/fs/db/core.db", "registrations", image, remove, text("/etc/default/freeswitch", `DAEMON_OPTS="-nonat -db /srv/fs/db"`), false},
+		{"private-keys", "/srv/fs/certs/wss.pem", "private key", image, remove, func(tr tree) {
+			tr.put(dropIn, "[Service]\nWorkingDirectory=/srv\nEnvironment=FREESWITCH_OPTS='-nc -certs fs/certs'\n")
+			tr.put("/srv/fs/certs/wss.pem", self.key)
+		}, false},
+		{"recordings", "/srv/fs/recordings", "voicemail", known, none, started("-recordings /srv/fs/recordings"), false},
 
 		{"credentials", "/root/freeswitch-credentials.txt", "passwords", image, remove, text("/root/freeswitch-credentials.txt", "x"), false},
 		{"credentials", "/etc/fs_cli.conf", "password", image, remove, text("/etc/fs_cli.conf", "[default]\npassword => x\n"), false},

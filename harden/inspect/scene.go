@@ -21,6 +21,9 @@ type scene struct {
 	found []*Found
 	told  map[string]bool // what was said of which path
 
+	layouts []layout // the known ones, and what FreeSWITCH's unit names
+	program string   // that the unit starts; empty, if it does not say
+
 	homes  []string
 	read   bool          // the configuration was, or could not be
 	config *fsxml.Config // nil where it could not, which was told
@@ -28,7 +31,7 @@ type scene struct {
 }
 
 func newScene(t Tree, o Options) *scene {
-	return &scene{Tree: t, Options: o, told: map[string]bool{}}
+	return &scene{Tree: t, Options: o, told: map[string]bool{}, layouts: layouts}
 }
 
 // add takes a finding down, the same thing of one path once.

@@ -125,7 +125,41 @@ var clean = map[string]string{
 	"/var/lib/cloud/scripts/per-boot/x.sh":   "#!/bin/sh\n",
 	"/swapfile":                              strings.Repeat("x", 5000),
 	"/tmp/other":                             "x",
+
+	// Debian's own unit, with what does not count.
+	unitFile: `; ExecStart=/usr/bin/freeswitch -log /srv/fs/log
+[Unit]
+ExecStart=/usr/bin/freeswitch -log /srv/fs/log
+
+[Service]
+; service
+Type=forking
+PIDFile=/run/freeswitch/freeswitch.pid
+Environment="DAEMON_OPTS=-nonat"
+Environment="USER=freeswitch"
+Environment="GROUP=freeswitch"
+EnvironmentFile=-/etc/default/freeswitch
+ExecStartPre=/bin/chown -R ${USER}:${GROUP} /var/lib/freeswitch /var/log/freeswitch /etc/freeswitch
+ExecStart=/usr/bin/freeswitch -u ${USER} -g ${GROUP} -ncwait ${DAEMON_OPTS}
+LimitCORE=infinity
+; ExecStart=
+; ExecStart=/usr/bin/freeswitch -ncwait -nonat -rp -log /srv/fs/log
+`,
+	"/etc/default/freeswitch":    "# /etc/default/freeswitch\n# DAEMON_OPTS=\"-log /srv/fs/log\"\nDAEMON_OPTS=\"-nonat -conf /etc/freeswitch -log /var/log/freeswitch -db /var/lib/freeswitch/db\"\n",
+	"/srv/fs/log/a.log":          "x",
+	"/srv/fs/db/core.db":         "x",
+	"/srv/fs/run/freeswitch.pid": "7",
+	"/srv/fs/recordings/a.wav":   "x",
+	"/usr/bin/freeswitch":        "\x7fELF",
 }
+
+const (
+	unitFile = "/lib/systemd/system/freeswitch.service"
+	dropIn   = "/etc/systemd/system/freeswitch.service.d/own.conf"
+)
+
+// units are FreeSWITCH's unit and its drop-in.
+var units = []string{unitFile, dropIn}
 
 // tree is a machine's file system, unpacked. Making one costs more than looking
 // at it, so whoever needs many undoes what was done to one.
@@ -241,6 +275,9 @@ func (tr tree) look(o inspect.Options) []inspect.Found {
 	tr.t.Helper()
 	if o.ConfDir == "" {
 		o.ConfDir = confDir
+	}
+	if o.Unit == nil {
+		o.Unit = units
 	}
 	found, err := inspect.Look(context.Background(), tr.host(), o)
 	if err != nil {

@@ -74,12 +74,11 @@ func isDatabase(name string) bool {
 	return strings.HasSuffix(name, ".db")
 }
 
-// runFiles looks for the number of a process that no instance has. /run of a
-// running machine is memory and gets into no image.
+// runFiles looks for the number of a process that no instance has.
 func runFiles(s *scene) {
 	for _, dir := range s.folders(func(l layout) string { return l.run }) {
 		p := path.Join(dir, "freeswitch.pid")
-		if at, g, ok := s.file(p); ok && g.Size > 0 && !(s.Building && strings.HasPrefix(at, "/run/")) {
+		if at, g, ok := s.file(p); ok && g.Size > 0 {
 			s.add(s.gone(Image, at, "names a process of the build: FreeSWITCH may take itself for running"))
 		}
 	}
