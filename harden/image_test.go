@@ -37,7 +37,12 @@ var traces = map[string]string{
 	"/var/lib/freeswitch/db/core.db":                                  "SQLite format 3\x00registration of 15551234567",
 	"/var/lib/freeswitch/db/core.db-wal":                              "wal",
 	"/etc/freeswitch/autoload_configs/.x.xml.fs-harden-tmp-ABCDEFGHI": "half\n",
+	"/var/lib/freeswitch/db/core.42":                                  coreDump,
+	"/var/lib/systemd/coredump/core.freeswitch.0.b.42.1.zst":          "packed",
 }
+
+// coreDump begins as one does (elf(5)).
+const coreDump = "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00 ClueCon"
 
 const aKey = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n-----END PRIVATE KEY-----\n"
 
@@ -388,13 +393,16 @@ func TestAnErrorThatStandsFailsTheBake(t *testing.T) {
 
 func TestCleanupSystem(t *testing.T) {
 	goes := map[string]string{
-		"/var/lib/systemd/random-seed":                  "seed",
-		"/var/lib/systemd/credential.secret":            "secret",
-		"/root/.bash_history":                           "mysql -p hunter2\n",
-		"/home/admin/.bash_history":                     "ls\n",
-		"/var/lib/cloud/instances/i-1/user-data.txt":    "#cloud-config\npassword: hunter2\n",
-		"/var/lib/cloud/instances/i-1/sem/config_users": "",
-		"/var/lib/cloud/data/instance-id":               "i-1\n",
+		"/var/lib/systemd/random-seed":                   "seed",
+		"/var/lib/systemd/credential.secret":             "secret",
+		"/root/.bash_history":                            "mysql -p hunter2\n",
+		"/home/admin/.bash_history":                      "ls\n",
+		"/var/lib/cloud/instances/i-1/user-data.txt":     "#cloud-config\npassword: hunter2\n",
+		"/var/lib/cloud/instances/i-1/sem/config_users":  "",
+		"/var/lib/cloud/data/instance-id":                "i-1\n",
+		"/var/lib/systemd/coredump/core.sh.0.b.42.1.zst": "packed",
+		"/var/crash/202611252200/dump.202611252200":      "kernel",
+		"/core": coreDump,
 	}
 	stays := map[string]string{
 		"/etc/ssh/ssh_host_ed25519_key":    "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n-----END OPENSSH PRIVATE KEY-----\n",

@@ -43,9 +43,9 @@ type Config struct {
 	// needs, such as Packer's own SSH key, stays a warning. Defaults to `false`.
 	StrictImage bool `mapstructure:"strict_image"`
 	// Also remove what the system keeps of this one machine: machine-id
-	// (emptied), random seeds, shell histories, cloud-init's state. SSH host
-	// keys and authorized keys stay, because Packer still needs them: see
-	// [What is removed](#what-is-removed). Defaults to `false`.
+	// (emptied), random seeds, shell histories, cloud-init's state, core dumps.
+	// SSH host keys and authorized keys stay, because Packer still needs them:
+	// see [What is removed](#what-is-removed). Defaults to `false`.
 	CleanupSystem bool `mapstructure:"cleanup_system"`
 	// UDP ports for media, `FIRST:LAST`. Defaults to `16384:32768`, which is
 	// FreeSWITCH's own range; the configuration's range wins where it has one.

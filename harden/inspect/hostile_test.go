@@ -22,6 +22,7 @@ var files = []string{
 	wss, tgz, originals, state.BakedPath, "/var/log/freeswitch/freeswitch.log", "/var/log/freeswitch/freeswitch.xml.fsxml",
 	"/var/lib/freeswitch/db/core.db", "/var/lib/freeswitch/recordings/a.wav", "/var/lib/systemd/random-seed", "/swapfile",
 	"/var/lib/cloud/seed/nocloud/user-data", "/root/freeswitch-credentials.txt",
+	"/core.1", "/root/core", "/var/lib/freeswitch/db/core", "/var/lib/systemd/coredump/core.x", "/var/lib/apport/coredump/core.x", "/var/crash/x.crash",
 	unitFile, dropIn, "/etc/default/freeswitch",
 }
 
@@ -165,11 +166,13 @@ func TestUnreadable(t *testing.T) {
 	tr.put("/root/.netrc", "password x")
 	tr.put(wss, "x")
 	tr.sparse("/swap.img", 4096)
+	tr.put("/core.1", "x")
 	for path, want := range map[string]string{
 		"/root": "/root", "/home/admin": "/home/admin", "/etc/ssh": "/etc/ssh", "/var/log/freeswitch": "/var/log/freeswitch",
 		"/etc/shadow": "/etc/shadow", "/etc/freeswitch": "/etc/freeswitch", "/var/lib/fs-harden": "/var/lib/fs-harden",
 		"/swap.img": "/swap.img", "/var/lib/cloud": "/var/lib/cloud",
 		unitFile: unitFile, "/etc/default/freeswitch": "/etc/default/freeswitch",
+		"/var/lib/systemd/coredump": "/var/lib/systemd/coredump", "/var/crash": "/var/crash", "/core.1": "/core.1",
 	} {
 		found, err := inspect.Look(context.Background(), closed{tr.host(), path}, inspect.Options{ConfDir: confDir, Unit: units, Building: true})
 		if err != nil {

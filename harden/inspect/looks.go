@@ -17,6 +17,7 @@ func Looks() []Named {
 		{"logs", logs},
 		{"databases", databases},
 		{"run-files", runFiles},
+		{"core-dumps", coreDumps},
 		{"credentials", credentials},
 		{"leftovers", leftovers},
 		{"backups", backups},

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,25 @@ func poisons(t testing.TB) []poison {
 		{"databases", "/usr/local/freeswitch/db/sofia_reg_internal.db-wal", "registrations", image, remove, text("/usr/local/freeswitch/db/sofia_reg_internal.db-wal", "x"), false},
 		{"run-files", "/usr/local/freeswitch/run/freeswitch.pid", "process", image, remove, text("/usr/local/freeswitch/run/freeswitch.pid", "7"), false},
 
+		{"core-dumps", "/var/lib/freeswitch/db/core", "memory", image, remove, text("/var/lib/freeswitch/db/core", core), false},
+		{"core-dumps", "/var/log/freeswitch/core.123", "memory", image, remove, text("/var/log/freeswitch/core.123", core), false},
+		{"core-dumps", "/usr/local/freeswitch/core.freeswitch.9", "memory", image, remove, text("/usr/local/freeswitch/core.freeswitch.9", core), false},
+		{"core-dumps", "/srv/work/core", "memory", image, remove, func(tr tree) {
+			tr.put(dropIn, "[Service]\nWorkingDirectory=/srv/work\n")
+			tr.put("/srv/work/core", core)
+			tr.must(os.Truncate(tr.at("/srv/work/core"), 8<<30))
+		}, false},
+		{"core-dumps", "/core.7", "memory", system, remove, text("/core.7", core), false},
+		{"core-dumps", "/core.s390x", "memory", system, remove, text("/core.s390x", "\x7fELF\x02\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04"), false},
+		{"core-dumps", "/root/core.123", "memory", system, remove, text("/root/core.123", core), false},
+		{"core-dumps", "/var/lib/systemd/coredump/core.nginx.0.a.1.2.zst", "memory", system, remove, text("/var/lib/systemd/coredump/core.nginx.0.a.1.2.zst", "packed"), false},
+		{"core-dumps", "/var/lib/systemd/coredump/core.freeswitch.999.a.1.2.zst", "memory", image, remove, text("/var/lib/systemd/coredump/core.freeswitch.999.a.1.2.zst", "packed"), false},
+		{"core-dumps", "/var/lib/apport/coredump/core._usr_bin_x.0.a.1.2", "memory", system, remove, text("/var/lib/apport/coredump/core._usr_bin_x.0.a.1.2", core), false},
+		{"core-dumps", "/var/crash/_usr_bin_freeswitch.999.crash", "memory", image, remove, text("/var/crash/_usr_bin_freeswitch.999.crash", "ProblemType: Crash\n"), false},
+		{"core-dumps", "/var/crash/_usr_sbin_x.0.crash", "memory", system, remove, text("/var/crash/_usr_sbin_x.0.crash", "ProblemType: Crash\n"), false},
+		{"core-dumps", "/var/crash/x.1.dump", "memory", system, remove, text("/var/crash/x.1.dump", core), false},
+		{"core-dumps", "/var/crash/202611252200", "kernel", system, remove, text("/var/crash/202611252200/dump.202611252200", "x"), false},
+
 		{"unit", dropIn, "its configuration in /srv/fs/conf, and fs-harden takes the one in /etc/freeswitch", image, none, func(tr tree) {
 			started("-conf /srv/fs/conf")(tr)
 			for p, content := range clean {
@@ -116,6 +136,7 @@ func poisons(t testing.TB) []poison {
 		{"unit", dropIn, "in place of freeswitch.xml", known, none, started("-cfgname other.xml"), false},
 		{"unit", dropIn, "starts FreeSWITCH by /srv/start.sh", known, none, text(dropIn, "[Service]\nExecStart=\nExecStart=/srv/start.sh -log /srv/fs/log\n"), false},
 		{"logs", "/srv/fs/log/a.log", "a log", image, remove, started("-log /srv/fs/log -run /srv/none"), false},
+		{"core-dumps", "/srv/fs/run/core", "memory", image, remove, started("-run /srv/fs/run"), false},
 		{"databases", "/srv/fs/db/core.db", "registrations", image, remove, text("/etc/default/freeswitch", `DAEMON_OPTS="-nonat -db /srv/fs/db"`), false},
 		{"private-keys", "/srv/fs/certs/wss.pem", "private key", image, remove, func(tr tree) {
 			tr.put(dropIn, "[Service]\nWorkingDirectory=/srv\nEnvironment=FREESWITCH_OPTS='-nc -certs fs/certs'\n")

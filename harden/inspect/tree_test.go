@@ -145,17 +145,30 @@ LimitCORE=infinity
 ; ExecStart=
 ; ExecStart=/usr/bin/freeswitch -ncwait -nonat -rp -log /srv/fs/log
 `,
-	"/etc/default/freeswitch":    "# /etc/default/freeswitch\n# DAEMON_OPTS=\"-log /srv/fs/log\"\nDAEMON_OPTS=\"-nonat -conf /etc/freeswitch -log /var/log/freeswitch -db /var/lib/freeswitch/db\"\n",
-	"/srv/fs/log/a.log":          "x",
-	"/srv/fs/db/core.db":         "x",
-	"/srv/fs/run/freeswitch.pid": "7",
-	"/srv/fs/recordings/a.wav":   "x",
-	"/usr/bin/freeswitch":        "\x7fELF",
+	"/etc/default/freeswitch":  "# /etc/default/freeswitch\n# DAEMON_OPTS=\"-log /srv/fs/log\"\nDAEMON_OPTS=\"-nonat -conf /etc/freeswitch -log /var/log/freeswitch -db /var/lib/freeswitch/db\"\n",
+	"/srv/fs/log/a.log":        "x",
+	"/srv/fs/db/core.db":       "x",
+	"/srv/fs/run/core":         core,
+	"/srv/fs/recordings/a.wav": "x",
+	"/usr/bin/freeswitch":      "\x7fELF",
+
+	// No core dumps: a text, a program, something short.
+	"/core":                                "a text, as long as the header of a core dump is\n",
+	"/root/core.sh":                        "#!/bin/sh\n",
+	"/root/core.1":                         strings.Replace(core, "\x04", "\x03", 1),
+	"/var/lib/freeswitch/core":             "\x7fELF",
+	"/var/crash/kexec_cmd":                 "/sbin/kexec -p /boot/vmlinuz and so on",
+	"/var/crash/_usr_bin_x.0.upload":       "",
+	"/var/crash/_usr_bin_x.0.crash":        "",
+	"/var/lib/systemd/coredump/core.empty": "",
 }
 
 const (
 	unitFile = "/lib/systemd/system/freeswitch.service"
 	dropIn   = "/etc/systemd/system/freeswitch.service.d/own.conf"
+
+	// core is the head of a core dump of amd64 or arm64, and some memory.
+	core = "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x3e\x00 memory"
 )
 
 // units are FreeSWITCH's unit and its drop-in.
@@ -180,6 +193,7 @@ func newTree(t testing.TB) tree {
 	tr.link("/var/lib/dbus/machine-id", "/etc/machine-id")
 	tr.link("/home/admin/.viminfo", "/home/admin/gone")
 	tr.folder("/var/lib/cloud/instances")
+	tr.folder("/root/core")
 	*tr.undo = nil
 	return tr
 }

@@ -44,6 +44,7 @@ func logs(s *scene) {
 			at, g, ok := s.file(p)
 			switch {
 			case !ok || g.Size == 0:
+			case s.isCoreNamed(name, at): // told as what it is
 			case name == authLog: // fail2ban does not start without the file
 				s.add(s.emptied(Image, at, "addresses that a scan of the build machine came from: every instance would ban them"))
 			default:
