@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
@@ -38,6 +39,8 @@ func large(tb testing.TB) tree {
 	} {
 		tr.sparse(p, size)
 	}
+	other := strings.Replace(installed("other", "1.0-1"), "for calls", strings.Repeat("x", 800), 1)
+	tr.put(dpkgStatus, strings.Repeat(other, 2000)+installed("freeswitch", "1.10.12-1"))
 	return tr
 }
 

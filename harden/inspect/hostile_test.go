@@ -23,7 +23,7 @@ var files = []string{
 	"/var/lib/freeswitch/db/core.db", "/var/lib/freeswitch/recordings/a.wav", "/var/lib/systemd/random-seed", "/swapfile",
 	"/var/lib/cloud/seed/nocloud/user-data", "/root/freeswitch-credentials.txt",
 	"/core.1", "/root/core", "/var/lib/freeswitch/db/core", "/var/lib/systemd/coredump/core.x", "/var/lib/apport/coredump/core.x", "/var/crash/x.crash",
-	unitFile, dropIn, "/etc/default/freeswitch",
+	dpkgStatus, unitFile, dropIn, "/etc/default/freeswitch", "/usr/local/freeswitch/bin/freeswitch", "/usr/local/freeswitch/lib/pkgconfig/freeswitch.pc",
 }
 
 // What is no file is never opened: nobody writes into these fifos, and a look
@@ -58,7 +58,7 @@ func TestFifoInTheConfiguration(t *testing.T) {
 
 func TestGiants(t *testing.T) {
 	tr := newTree(t)
-	for _, p := range []string{"/etc/passwd", "/etc/freeswitch/directory/x.xml", originals, tgz, "/root/.netrc", unitFile, "/etc/default/freeswitch"} {
+	for _, p := range []string{"/etc/passwd", "/etc/freeswitch/directory/x.xml", originals, tgz, "/root/.netrc", dpkgStatus, unitFile, "/etc/default/freeswitch"} {
 		tr.sparse(p, 1<<30)
 		at := p
 		if strings.HasSuffix(p, ".xml") {
@@ -171,7 +171,7 @@ func TestUnreadable(t *testing.T) {
 		"/root": "/root", "/home/admin": "/home/admin", "/etc/ssh": "/etc/ssh", "/var/log/freeswitch": "/var/log/freeswitch",
 		"/etc/shadow": "/etc/shadow", "/etc/freeswitch": "/etc/freeswitch", "/var/lib/fs-harden": "/var/lib/fs-harden",
 		"/swap.img": "/swap.img", "/var/lib/cloud": "/var/lib/cloud",
-		unitFile: unitFile, "/etc/default/freeswitch": "/etc/default/freeswitch",
+		unitFile: unitFile, "/etc/default/freeswitch": "/etc/default/freeswitch", dpkgStatus: dpkgStatus,
 		"/var/lib/systemd/coredump": "/var/lib/systemd/coredump", "/var/crash": "/var/crash", "/core.1": "/core.1",
 	} {
 		found, err := inspect.Look(context.Background(), closed{tr.host(), path}, inspect.Options{ConfDir: confDir, Unit: units, Building: true})

@@ -180,7 +180,7 @@ func (p poison) changes() string {
 	switch {
 	case p.look == "ssh-passwords", p.look == "cloud-init":
 		return p.look
-	case p.look == "unit", strings.HasPrefix(p.path, "/srv/fs/"), strings.HasPrefix(p.path, "/srv/work/"):
+	case p.look == "unit", p.look == "advisories", strings.HasPrefix(p.path, "/srv/fs/"), strings.HasPrefix(p.path, "/srv/work/"):
 		return dropIn
 	case strings.HasPrefix(p.path, "/srv/site/"):
 		return originals

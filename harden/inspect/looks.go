@@ -27,6 +27,7 @@ func Looks() []Named {
 		{"modules", modules},
 		{"sip-profiles", sipProfiles},
 		{"dialplan", dialplan},
+		{"advisories", advisories},
 
 		{"ssh-host-keys", sshHostKeys},
 		{"authorized-keys", authorizedKeys},

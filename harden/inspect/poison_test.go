@@ -199,6 +199,20 @@ func poisons(t testing.TB) []poison {
 		{"dialplan", plans, "stranger", known, none, extension("default", `<extension name="ClueCon"><condition field="destination_number" expression="^9191$"><action application="bridge" data="sofia/x/2000@bkw.org"/></condition></extension>`), false},
 		{"dialplan", plans, "without a password", known, none, extension("public", `<extension name="public_extensions"><condition field="destination_number" expression="^(10[01][0-9])$"><action application="transfer" data="$1 XML default"/></condition></extension>`), false},
 
+		{"advisories", dpkgStatus, "1.11.2-1 is installed, and of the advisories known on", known, none, text(dpkgStatus, installed("freeswitch", "1.11.2-1")), false},
+		{"advisories", dpkgStatus, "freeswitch-mod-sofia 1.10.7~release~19~883d2cb662~bullseye-1~bullseye+1 is installed", known, none, text(dpkgStatus, installed("freeswitch", "1.11.3-1")+installed("freeswitch-mod-sofia", "1.10.7~release~19~883d2cb662~bullseye-1~bullseye+1")), false},
+		{"advisories", dpkgStatus, "installed as 20.26.2-1", known, none, text(dpkgStatus, installed("freeswitch", "20.26.2-1")+installed("libfreeswitch1", "20.26.2-1")), false},
+		{"advisories", dpkgStatus, "1073741824 bytes", known, none, func(tr tree) { tr.sparse(dpkgStatus, 1<<30) }, false},
+		{"advisories", "/usr/local/freeswitch/lib/pkgconfig/freeswitch.pc", "CVE-2023-51443", known, none, func(tr tree) {
+			tr.put("/usr/local/freeswitch/bin/freeswitch", "x")
+			tr.put("/usr/local/freeswitch/lib/pkgconfig/freeswitch.pc", "prefix=/usr/local/freeswitch\n\nName: freeswitch\nVersion: 1.10.10-release\n")
+		}, false},
+		{"advisories", "/opt/fs/lib/pkgconfig/freeswitch.pc", "/opt/fs/bin/freeswitch 1.11.3-dev", known, none, func(tr tree) {
+			tr.put(dropIn, "[Service]\nExecStart=\nExecStart=-/opt/fs/bin/freeswitch -nc\n")
+			tr.put("/opt/fs/bin/freeswitch", "x")
+			tr.put("/opt/fs/lib/pkgconfig/freeswitch.pc", "Version: 1.11.3-dev\n")
+		}, false},
+
 		{"ssh-host-keys", "/etc/ssh/ssh_host_ed25519_key", "host key", system, none, text("/etc/ssh/ssh_host_ed25519_key", "x"), true},
 		{"authorized-keys", "/root/.ssh/authorized_keys", "key of the build", system, none, text("/root/.ssh/authorized_keys", "ssh-ed25519 AAAA packer\n"), true},
 		{"authorized-keys", "/home/gone/.ssh/authorized_keys2", "key of the build", system, none, text("/home/gone/.ssh/authorized_keys2", "ssh-ed25519 AAAA packer\n"), true},

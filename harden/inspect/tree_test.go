@@ -145,12 +145,22 @@ LimitCORE=infinity
 ; ExecStart=
 ; ExecStart=/usr/bin/freeswitch -ncwait -nonat -rp -log /srv/fs/log
 `,
-	"/etc/default/freeswitch":  "# /etc/default/freeswitch\n# DAEMON_OPTS=\"-log /srv/fs/log\"\nDAEMON_OPTS=\"-nonat -conf /etc/freeswitch -log /var/log/freeswitch -db /var/lib/freeswitch/db\"\n",
-	"/srv/fs/log/a.log":        "x",
-	"/srv/fs/db/core.db":       "x",
-	"/srv/fs/run/core":         core,
-	"/srv/fs/recordings/a.wav": "x",
-	"/usr/bin/freeswitch":      "\x7fELF",
+	"/etc/default/freeswitch":                "# /etc/default/freeswitch\n# DAEMON_OPTS=\"-log /srv/fs/log\"\nDAEMON_OPTS=\"-nonat -conf /etc/freeswitch -log /var/log/freeswitch -db /var/lib/freeswitch/db\"\n",
+	"/srv/fs/log/a.log":                      "x",
+	"/srv/fs/db/core.db":                     "x",
+	"/srv/fs/run/core":                       core,
+	"/srv/fs/recordings/a.wav":               "x",
+	"/usr/bin/freeswitch":                    "\x7fELF",
+	"/usr/local/bin/other":                   "x",
+	"/usr/lib/pkgconfig/fs.pc":               "Version: 1.2.3\n",
+	"/usr/local/lib/pkgconfig/freeswitch.pc": "Version: 1.10.1-release\n", // of a program that is gone
+
+	dpkgStatus: installed("freeswitch", "1.11.3~release~1-0123456789~bookworm-1") +
+		installed("libfreeswitch1", "1:1.11.3-1~bookworm+1") +
+		installed("freeswitch-mod-sofia", "1.11.10-1") +
+		"Package: freeswitch-mod-verto\nStatus: deinstall ok config-files\nSource: freeswitch\nVersion: 1.10.3-1\n\n" +
+		"Package: freeswitch-mod-bcg729\nStatus: install ok installed\nSource: bcg729\nVersion: 1.0.4-1\nDescription: another's\n Version: 1.0\n\n" +
+		"Package: freeswitch-sounds-en-us-callie\nStatus: install ok installed\nVersion: 1.0.53-1\n\n",
 
 	// No core dumps: a text, a program, something short.
 	"/core":                                "a text, as long as the header of a core dump is\n",
@@ -164,8 +174,9 @@ LimitCORE=infinity
 }
 
 const (
-	unitFile = "/lib/systemd/system/freeswitch.service"
-	dropIn   = "/etc/systemd/system/freeswitch.service.d/own.conf"
+	unitFile   = "/lib/systemd/system/freeswitch.service"
+	dropIn     = "/etc/systemd/system/freeswitch.service.d/own.conf"
+	dpkgStatus = "/var/lib/dpkg/status"
 
 	// core is the head of a core dump of amd64 or arm64, and some memory.
 	core = "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x3e\x00 memory"
@@ -173,6 +184,15 @@ const (
 
 // units are FreeSWITCH's unit and its drop-in.
 var units = []string{unitFile, dropIn}
+
+// installed is a package in dpkg's record, built from FreeSWITCH's source.
+func installed(name, version string) string {
+	source := ""
+	if name != "freeswitch" {
+		source = "Source: freeswitch (" + version + ")\n"
+	}
+	return "Package: " + name + "\nStatus: install ok installed\nPriority: optional\n" + source + "Version: " + version + "\nDescription: it\n for calls\n\n"
+}
 
 // tree is a machine's file system, unpacked. Making one costs more than looking
 // at it, so whoever needs many undoes what was done to one.
