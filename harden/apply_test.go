@@ -149,19 +149,20 @@ func TestAChangeInBetweenIsNotWrittenOver(t *testing.T) {
 // to the byte, the mode and the time.
 func TestAnyFailingStepIsUndone(t *testing.T) {
 	for _, phase := range []report.Phase{report.Bake, report.FirstBoot, report.Rotate} {
+		ready := newTree(t)
+		if phase != report.Bake {
+			ready.apply()
+		}
+		if phase == report.Rotate {
+			ready.firstboot()
+		}
 		for _, step := range Steps() {
 			if !slices.Contains(step.In, phase) {
 				continue
 			}
 			t.Run(string(phase)+"/"+step.Name, func(t *testing.T) {
 				t.Parallel()
-				tr := newTree(t)
-				if phase != report.Bake {
-					tr.apply()
-				}
-				if phase == report.Rotate {
-					tr.firstboot()
-				}
+				tr := ready.copy(t)
 				before := tr.snapshot()
 				broken := errors.New("injected")
 				r := tr.runner()
