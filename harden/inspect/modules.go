@@ -95,7 +95,7 @@ func sipProfiles(s *scene) {
 			v, ok = settings.Param("enable-chat")
 		}
 		if !ok || isTrue(v) {
-			s.add(advice(Known, p.File(), "enable-chat is on: before 1.11.3 a SIP MESSAGE may run commands of FreeSWITCH (CVE-2026-116779)",
+			s.add(advice(Known, p.File(), "enable-chat is on: before 1.11.3, it is told, a SIP MESSAGE may run commands of FreeSWITCH (CVE-2026-116779)",
 				"add <param name=\"enable-chat\" value=\"false\"/> to the settings in "+s.on(p.File())+", or install 1.11.3"))
 		}
 	}
