@@ -62,7 +62,7 @@ func TestApplyHardensAVanillaTree(t *testing.T) {
 
 func TestApplyTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
-	tr := newTree(t)
+	tr := wholeTree(t)
 	tr.apply()
 	before := tr.snapshot()
 	rep := tr.apply()

@@ -14,7 +14,7 @@ import (
 
 // BenchmarkApply is the configuration part of a bake, on the vanilla tree.
 func BenchmarkApply(b *testing.B) {
-	tr := newTree(b)
+	tr := wholeTree(b)
 	for b.Loop() {
 		if _, err := tr.runner().Apply(context.Background(), plan.Default(), nil); err != nil {
 			b.Fatal(err)
@@ -30,7 +30,7 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkApplyConfiguration is the part of a bake that reads and edits
 // FreeSWITCH's configuration: no tarball, no helper, no units.
 func BenchmarkApplyConfiguration(b *testing.B) {
-	tr := newTree(b)
+	tr := wholeTree(b)
 	for b.Loop() {
 		r := tr.runner()
 		r.Steps = slices.DeleteFunc(r.Steps, func(s Step) bool {
@@ -49,7 +49,7 @@ func BenchmarkApplyConfiguration(b *testing.B) {
 
 // BenchmarkFirstBoot makes the secrets of a new instance each time.
 func BenchmarkFirstBoot(b *testing.B) {
-	tr := newTree(b)
+	tr := wholeTree(b)
 	tr.apply()
 	n := 0
 	for b.Loop() {
@@ -63,7 +63,7 @@ func BenchmarkFirstBoot(b *testing.B) {
 
 // BenchmarkCommitted is every boot after the first, and the gate.
 func BenchmarkCommitted(b *testing.B) {
-	tr := newTree(b)
+	tr := wholeTree(b)
 	tr.apply()
 	tr.firstboot()
 	for b.Loop() {
@@ -77,7 +77,7 @@ func BenchmarkFirstBootOfManyFiles(b *testing.B) {
 	for _, scale := range []int{1, 2, 5, 10} {
 		profiles, users := 100*scale, 1000*scale
 		b.Run(fmt.Sprintf("profiles=%d/users=%d", profiles, users), func(b *testing.B) {
-			tr := newTree(b)
+			tr := wholeTree(b)
 			grow(tr, profiles, users)
 			tr.apply()
 			n := 0
@@ -98,7 +98,7 @@ func BenchmarkApplyToManyFiles(b *testing.B) {
 	for _, scale := range []int{1, 10} {
 		profiles, users := 100*scale, 1000*scale
 		b.Run(fmt.Sprintf("profiles=%d/users=%d", profiles, users), func(b *testing.B) {
-			tr := newTree(b)
+			tr := wholeTree(b)
 			grow(tr, profiles, users)
 			for b.Loop() {
 				tr.apply()

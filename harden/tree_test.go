@@ -19,12 +19,7 @@ import (
 // vanilla is FreeSWITCH's own configuration, 1.10.12.
 const vanilla = "../../shared/data/vanilla-conf-1.10.12"
 
-// spoken are vanilla's languages but English: half of the configuration's bytes,
-// which every reading of a tree's would read. harden/fsxml reads them all.
-var spoken = []string{"de", "es", "fr", "he", "pt", "ru", "sv"}
-
-// tree is a machine's file system, unpacked, with a vanilla FreeSWITCH that speaks
-// English alone.
+// tree is a machine's file system, unpacked, with a vanilla FreeSWITCH.
 type tree struct {
 	t   testing.TB
 	dir string
@@ -32,14 +27,23 @@ type tree struct {
 
 const testInstance = "i-0123456789abcdef0"
 
+// newTree is a tree whose FreeSWITCH speaks English alone: the other languages are
+// half of the configuration's bytes, and would be read at every step.
 func newTree(t testing.TB) tree {
+	t.Helper()
+	tr := wholeTree(t)
+	for _, language := range []string{"de", "es", "fr", "he", "pt", "ru", "sv"} {
+		tr.remove("/etc/freeswitch/lang/" + language)
+	}
+	return tr
+}
+
+// wholeTree is a tree with all of the vanilla configuration.
+func wholeTree(t testing.TB) tree {
 	t.Helper()
 	tr := tree{t, memory(t)}
 	if err := os.CopyFS(tr.path("/etc/freeswitch"), os.DirFS(vanilla)); err != nil {
 		t.Fatalf("copying the vanilla configuration: %v", err)
-	}
-	for _, language := range spoken {
-		tr.remove("/etc/freeswitch/lang/" + language)
 	}
 	// shared/ is read-only, and so are copies of its files.
 	_ = filepath.WalkDir(tr.path("/etc/freeswitch"), func(p string, d fs.DirEntry, err error) error {
