@@ -40,7 +40,7 @@ func standDown(m *Machine, originals []journal.Entry) []Action {
 	}
 	if conf, changed := before(ufw.Conf); changed && ufw.Installed(h) {
 		runsOn := strings.EqualFold(ufw.Settings(conf.Data).Get("ENABLED"), "yes") // else it did not run before
-		actions = append(actions, Action{Name: "taking the firewall down", Do: func(ctx context.Context) error { return ufw.StandDown(ctx, h, runsOn) }})
+		actions = append(actions, Action{Name: "giving the firewall its former rules", Do: func(ctx context.Context) error { return ufw.StandDown(ctx, h, runsOn) }})
 	}
 	return actions
 }

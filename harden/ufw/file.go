@@ -205,7 +205,8 @@ func (f File) missing(fam Family, rules []Rule) []Rule {
 	return out
 }
 
-// Summary tells a file of rules in a line, and every rule that goes: nobody is to miss one unawares.
+// Summary tells a file of rules in a line, and every rule that goes: nobody is to
+// miss one unawares.
 func Summary(after File, dropped []Entry) string {
 	s := fmt.Sprintf("lets in SSH, SIP and media: %d rules", len(after.Entries))
 	if len(dropped) == 0 {
