@@ -4,12 +4,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // asideMark begins the name of what a run has set aside until it is final. It
@@ -25,15 +23,6 @@ func AsideName(path string) string {
 
 // IsAside tells whether path is, or lies in, something that was set aside.
 func IsAside(path string) bool { return strings.Contains(path, "/"+asideMark) }
-
-// Outline is Lookup without a file's content.
-func (h *Host) Outline(path string) (Node, error) {
-	p, err := h.beside(path)
-	if err != nil {
-		return Node{}, err
-	}
-	return outline(p)
-}
 
 // Outline is Host.Outline with what is staged.
 func (v *View) Outline(path string) (Node, error) {
@@ -55,56 +44,58 @@ type Move struct{ From, To string }
 // that all of them are durable is certain when it returns. What is not there to
 // be moved is passed over: a run that was killed may not have come to it.
 func (h *Host) MoveAll(moves ...Move) error {
-	var folders []string
+	defer h.use()()
+	var changed folders
 	for _, m := range moves {
-		from, err := h.beside(m.From)
-		if err != nil {
-			return err
-		}
-		to, err := h.beside(m.To)
-		if err != nil {
-			return err
-		}
-		clear(h.folders)
-		switch err := os.Rename(from, to); {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-			continue
-		case err != nil:
-			return errors.Join(fmt.Errorf("renaming %s to %s: %w%s", m.From, m.To, err, hint(err)), h.syncFolders(folders))
-		}
-		if dir := filepath.Dir(to); !slices.Contains(folders, dir) {
-			folders = append(folders, dir)
+		if err := h.move(m, &changed); err != nil && !absent(err) {
+			return errors.Join(err, changed.sync())
 		}
 	}
-	return h.syncFolders(folders)
+	return changed.sync()
 }
 
-// RemoveAll removes paths with all that is in them, durably.
+// RemoveAll removes paths with all that is in them, durably. No link is followed.
 func (h *Host) RemoveAll(paths ...string) error {
-	var folders []string
+	defer h.use()()
+	defer h.forget()
+	var changed folders
 	for _, path := range paths {
-		p, err := h.beside(path)
+		at, err := h.beside(path)
+		if err == nil && at.dir != nil {
+			err = removeTree(at.dir.fd, at.name)
+		}
 		if err != nil {
-			return err
+			return errors.Join(fmt.Errorf("removing %s: %w%s", path, err, hint(err)), changed.sync())
 		}
-		clear(h.folders)
-		if err := os.RemoveAll(p); err != nil {
-			return errors.Join(fmt.Errorf("removing %s: %w%s", path, err, hint(err)), h.syncFolders(folders))
-		}
-		if dir := filepath.Dir(p); !slices.Contains(folders, dir) {
-			folders = append(folders, dir)
+		if at.dir != nil {
+			changed.add(at.dir)
 		}
 	}
-	return h.syncFolders(folders)
+	return changed.sync()
 }
 
-// syncFolders makes durable what changed in folders of the machine that runs us.
-func (h *Host) syncFolders(folders []string) error {
-	var errs []error
-	for _, dir := range folders {
-		if err := syncFolder(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("syncing the folder %s: %w", h.inside(dir), err))
+// removeTree removes what is called name in an open folder.
+func removeTree(at int, name string) error {
+	err := unix.Unlinkat(at, name, 0)
+	if err == nil || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if !errors.Is(err, unix.EISDIR) {
+		return err
+	}
+	fd, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }() // only read
+	names, err := list(fd)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := removeTree(fd, name); err != nil {
+			return err
 		}
 	}
-	return errors.Join(errs...)
+	return unix.Unlinkat(at, name, unix.AT_REMOVEDIR)
 }

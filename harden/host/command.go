@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -34,7 +33,7 @@ func (Exec) Run(ctx context.Context, name string, args ...string) ([]byte, error
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // names are literals in this project
-	cmd.Env = []string{"PATH=" + searchPath, "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive"}
+	cmd.Env = []string{"PATH=" + childPath(), "HOME=/root", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive"}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = 5 * time.Second
@@ -45,22 +44,6 @@ func (Exec) Run(ctx context.Context, name string, args ...string) ([]byte, error
 		return stdout.Bytes(), fmt.Errorf("%s: %w%s", strings.Join(append([]string{name}, args...), " "), err, lastLine(stderr.Bytes()))
 	}
 	return stdout.Bytes(), nil
-}
-
-// searchPath is where programs are looked for. The caller's PATH may lack the
-// sbin folders (su(1) keeps a user's), or name a folder of somebody else's first.
-const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-func locate(name string) (string, error) {
-	if filepath.IsAbs(name) {
-		return name, nil
-	}
-	for _, dir := range filepath.SplitList(searchPath) {
-		if p, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return p, nil
-		}
-	}
-	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
 
 func lastLine(b []byte) string {
@@ -82,5 +65,13 @@ func (h *Host) Run(ctx context.Context, name string, args ...string) ([]byte, er
 	if h.Rooted() {
 		return nil, fmt.Errorf("%s: %w", name, ErrRooted)
 	}
-	return h.run.Run(ctx, name, args...)
+	out, err := h.run.Run(ctx, name, args...)
+	h.changed() // a program may have replaced a folder
+	return out, err
+}
+
+// changed has every path walked anew.
+func (h *Host) changed() {
+	defer h.use()()
+	h.forget()
 }

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -104,9 +105,14 @@ func (h *Host) initStart() (int64, error) {
 // Inode is when the file's inode last changed. Copies and snapshots of a file
 // system keep a modification time; they cannot forge this one to be later.
 func (h *Host) Inode(path string) (changed time.Time, err error) {
-	info, err := h.Stat(path)
+	defer h.use()()
+	at, err := h.real(path)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return changeTime(info), nil
+	st, err := at.stat()
+	if err != nil {
+		return time.Time{}, &fs.PathError{Op: "stat", Path: at.path, Err: err}
+	}
+	return time.Unix(st.Ctim.Unix()), nil
 }

@@ -1,16 +1,31 @@
 package host
 
 import (
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
+// maxListings bounds how many folders one pattern may have listed: with links
+// that lead to their own folder, a few stars are as many as somebody likes.
+const maxListings = 1 << 14
+
 // glob is glob(3) over any tree that can list folders: sorted, a leading dot
 // only matched by a dot, links followed. A pattern without a wildcard gives
 // itself if it exists.
 func glob(pattern string, list func(dir string) []string, exists func(string) bool) ([]string, error) {
+	listings := 0
+	return globCounted(pattern, func(dir string) ([]string, error) {
+		if listings++; listings > maxListings {
+			return nil, fmt.Errorf("the pattern %s leads through more than %d folders: name fewer", pattern, maxListings)
+		}
+		return list(dir), nil
+	}, exists)
+}
+
+func globCounted(pattern string, list func(dir string) ([]string, error), exists func(string) bool) ([]string, error) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, err
 	}
@@ -21,13 +36,17 @@ func glob(pattern string, list func(dir string) []string, exists func(string) bo
 		return nil, nil
 	}
 	dir, base := filepath.Split(pattern)
-	dirs, err := glob(path.Clean(dir), list, exists)
+	dirs, err := globCounted(path.Clean(dir), list, exists)
 	if err != nil {
 		return nil, err
 	}
 	var found []string
 	for _, d := range dirs {
-		for _, name := range list(d) {
+		names, err := list(d)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
 			if strings.HasPrefix(name, ".") && !strings.HasPrefix(base, ".") {
 				continue
 			}

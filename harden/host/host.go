@@ -2,15 +2,23 @@
 // that a power cut leaves the old or the new and nothing between; commands;
 // and the facts that decide what can be done here. Nothing else in the helper
 // opens a file of the machine or starts a process.
+//
+// It holds the rule of docs/security-model.md: nothing that a user other than
+// root has written, named, linked or configured decides which file root writes,
+// replaces, removes, changes the mode of, reads whole, or runs. A path is walked
+// folder by folder, each of them opened and its owner looked at (walk.go); all
+// that is done then is done on open folders and files. A link is followed where
+// root made it; in a folder that a user may write to it leads no further than
+// what is his anyway.
 package host
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"runtime"
 
-	securejoin "github.com/cyphar/filepath-securejoin"
+	"golang.org/x/sys/unix"
 )
 
 // Host is one machine: the running one (root "/"), or an unpacked tree.
@@ -19,10 +27,8 @@ import (
 type Host struct {
 	root string
 	run  Runner
-	// folders remembers where a folder lies, its links followed: a configuration
-	// has ten thousand files in one. It is emptied whenever we make or remove a
-	// link or a folder.
-	folders map[string]string
+	as   *User
+	*door
 }
 
 // Open gives the machine whose files lie below root. Commands go through run,
@@ -39,129 +45,46 @@ func Open(root string, run Runner) (*Host, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("--root %s is not a folder: mount or unpack the image first", root)
 	}
-	return &Host{root: abs, run: run, folders: map[string]string{}}, nil
+	top, err := openTop(abs)
+	if err != nil {
+		return nil, fmt.Errorf("--root %s: %w", root, err)
+	}
+	d := &door{top: top, fds: &descriptors{top: top.fd}}
+	// A process has one machine for as long as it lives; tests have hundreds.
+	runtime.AddCleanup(d, (*descriptors).closeAll, d.fds)
+	return &Host{root: abs, run: run, door: d}, nil
+}
+
+// openTop opens the root of a machine: whoever asked for it named it himself.
+func openTop(abs string) (*dir, error) {
+	fd, err := openat(unix.AT_FDCWD, abs, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	d := &dir{fd: fd, path: "/", own: writer(&st), sticky: st.Mode&unix.S_ISVTX != 0}
+	d.up = d
+	if d.own != root {
+		d.realm, d.top = d.own, d
+	}
+	return d, nil
 }
 
 // Rooted tells whether this is a tree with nothing running in it.
 func (h *Host) Rooted() bool { return h.root != "/" }
 
-// real gives where path lies on the machine that runs us, every link followed
-// inside the root. Parts that do not exist yet are kept as they are.
-func (h *Host) real(path string) (string, error) {
-	if path != "/" && path == filepath.Clean(path) {
-		dir, err := h.folder(filepath.Dir(path))
-		if err != nil {
-			return "", err
-		}
-		p := filepath.Join(dir, filepath.Base(path))
-		if info, err := os.Lstat(p); err != nil || info.Mode()&os.ModeSymlink == 0 {
-			return p, nil // what is wrong with it is told by whoever opens it
-		}
-	}
-	return h.follow(path)
-}
-
-// folder is real for a folder, remembered.
-func (h *Host) folder(path string) (string, error) {
-	if p, ok := h.folders[path]; ok {
-		return p, nil
-	}
-	p, err := h.follow(path)
-	if err == nil {
-		h.folders[path] = p
-	}
-	return p, err
-}
-
-func (h *Host) follow(path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		return "", fmt.Errorf("%s is not an absolute path", path)
-	}
-	p, err := securejoin.SecureJoin(h.root, path)
-	if err != nil {
-		return "", fmt.Errorf("following %s: %w", path, err)
-	}
-	return p, nil
-}
-
-// beside gives where path itself lies, its folder's links followed but not its
-// own: what a rename would replace.
-func (h *Host) beside(path string) (string, error) {
-	folder, name := filepath.Split(strings.TrimRight(path, "/"))
-	if folder == "" || name == "." || name == ".." {
-		return h.real(path) // it names a folder by way of another, and so no link
-	}
-	dir, err := h.folder(folder)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, name), nil
-}
+// Root is where the machine's files lie on the one that runs us; "/", if it is
+// that one.
+func (h *Host) Root() string { return h.root }
 
 // Canonical is path with every symbolic link followed, as seen on the machine.
 // Two names of one file have one canonical path.
 func (h *Host) Canonical(path string) (string, error) {
-	p, err := h.real(path)
-	if err != nil {
-		return "", err
-	}
-	return h.inside(p), nil
-}
-
-// inside turns a path of the machine that runs us into one of this machine.
-func (h *Host) inside(p string) string {
-	if h.root == "/" {
-		return p
-	}
-	return "/" + strings.TrimPrefix(strings.TrimPrefix(p, h.root), "/")
-}
-
-// ReadFile reads a file, following links.
-func (h *Host) ReadFile(path string) ([]byte, error) {
-	p, err := h.readable(path)
-	if err != nil {
-		return nil, err
-	}
-	return os.ReadFile(p) //nolint:gosec // the machine's own files are what this program is for
-}
-
-// Stat tells of a file, following links.
-func (h *Host) Stat(path string) (os.FileInfo, error) {
-	p, err := h.readable(path)
-	if err != nil {
-		return nil, err
-	}
-	return os.Stat(p)
-}
-
-// Exists tells whether something stands at path, links followed.
-func (h *Host) Exists(path string) bool {
-	_, err := h.Stat(path)
-	return err == nil
-}
-
-// ReadDir lists a folder's names, sorted.
-func (h *Host) ReadDir(path string) ([]string, error) {
-	p, err := h.readable(path)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(p)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names, nil
-}
-
-// readable leaves the kernel to follow links on the running machine, where
-// that means the same as real and costs no system call a path component.
-func (h *Host) readable(path string) (string, error) {
-	if h.root == "/" && filepath.IsAbs(path) {
-		return path, nil
-	}
-	return h.real(path)
+	defer h.use()()
+	at, err := h.real(path)
+	return at.path, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,37 +16,51 @@ const lockRetry = 50 * time.Millisecond
 // The kernel lets it go when the process dies. The folder must be closed to
 // others (0700): whoever can open it can hold the lock.
 func (h *Host) Lock(ctx context.Context, path string) (unlock func(), err error) {
-	p, err := h.real(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(p) //nolint:gosec // see Host.ReadFile
+	fd, err := h.openNow(path)
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
 	for {
-		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
-		case err == nil && stands(f, p):
-			return func() { _ = f.Close() }, nil // closing is unlocking
+		switch err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); {
+		case err == nil && h.stands(fd, path):
+			return func() { _ = unix.Close(fd) }, nil // closing is unlocking
 		case err == nil: // the folder was removed meanwhile: its lock keeps nobody out
-			_ = f.Close()
+			_ = unix.Close(fd)
 			return h.Lock(ctx, path)
 		case !errors.Is(err, unix.EWOULDBLOCK):
-			_ = f.Close()
+			_ = unix.Close(fd)
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
 		select {
 		case <-ctx.Done():
-			_ = f.Close()
+			_ = unix.Close(fd)
 			return nil, fmt.Errorf("another fs-harden is at work here (it holds %s): wait for it to end and run this again", path)
 		case <-time.After(lockRetry):
 		}
 	}
 }
 
-// stands tells whether the open file f is what stands at p.
-func stands(f *os.File, p string) bool {
-	a, errA := f.Stat()
-	b, errB := os.Stat(p)
-	return errA == nil && errB == nil && os.SameFile(a, b)
+// openNow opens a folder as it is now, whatever it was when last looked at.
+func (h *Host) openNow(path string) (fd int, err error) {
+	defer h.use()()
+	h.forget()
+	at, err := h.real(path)
+	if err != nil {
+		return -1, err
+	}
+	if at.dir == nil {
+		return -1, at.gone
+	}
+	return openat(at.dir.fd, at.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+}
+
+// stands tells whether the open folder is what stands at path.
+func (h *Host) stands(fd int, path string) bool {
+	now, err := h.openNow(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(now) }() // only looked at
+	var a, b unix.Stat_t
+	return unix.Fstat(fd, &a) == nil && unix.Fstat(now, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -67,73 +65,127 @@ func Same(before, after Node) bool {
 	}
 }
 
-// Lookup reads what stands at path itself: a link is told as a link.
-func (h *Host) Lookup(path string) (Node, error) {
-	p, err := h.beside(path)
+// Lookup reads what stands at path itself: a link is told as a link. A file of more
+// than MaxFile bytes is an error.
+func (h *Host) Lookup(path string) (Node, error) { return h.look(path, true) }
+
+// Outline is Lookup without a file's content.
+func (h *Host) Outline(path string) (Node, error) { return h.look(path, false) }
+
+func (h *Host) look(path string, whole bool) (Node, error) {
+	defer h.use()()
+	at, err := h.beside(path)
 	if err != nil {
 		return Node{}, err
 	}
-	return lookup(p)
+	back, err := h.become()
+	if err != nil {
+		return Node{}, err
+	}
+	defer back()
+	return at.node(whole)
 }
 
-func lookup(p string) (Node, error) {
-	n, err := outline(p)
-	if err == nil && n.Kind == File {
-		n.Data, err = readNoFollow(p)
+// node is what stands at the place, with a file's content where whole says so.
+// All of it is of one and the same open file.
+func (p place) node(whole bool) (Node, error) {
+	st, err := p.stat()
+	if absent(err) {
+		return Node{Kind: Absent}, nil
+	}
+	if err != nil {
+		return Node{}, &fs.PathError{Op: "stat", Path: p.path, Err: err}
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFLNK:
+		n := described(&st)
+		n.Kind, n.Mode = Symlink, 0
+		n.Target, err = p.readlink()
+		return n, err
+	case unix.S_IFDIR:
+		fd, err := openat(p.dir.fd, p.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		if errors.Is(err, unix.EACCES) {
+			n := described(&st)
+			n.Kind = Folder
+			return n, nil
+		}
+		if err != nil {
+			return Node{}, &fs.PathError{Op: "open", Path: p.path, Err: err}
+		}
+		defer func() { _ = unix.Close(fd) }() // only looked at
+		return p.opened(fd, Folder)
+	default:
+		return p.fileNode(&st, whole)
+	}
+}
+
+func (p place) fileNode(st *unix.Stat_t, whole bool) (Node, error) {
+	fd, opened, err := p.openFile()
+	if errors.Is(err, unix.EACCES) && !whole {
+		n := described(st)
+		n.Kind = File
+		return n, nil
+	}
+	if err != nil {
+		return Node{}, err
+	}
+	defer func() { _ = unix.Close(fd) }() // only read
+	n, err := p.opened(fd, File)
+	if err == nil && whole {
+		n.Data, err = p.readAll(fd, opened.Size, MaxFile)
 	}
 	return n, err
 }
 
-// outline is all of a node but a file's content.
-func outline(p string) (Node, error) {
-	info, err := os.Lstat(p)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return Node{Kind: Absent}, nil
+// opened is all of an open file or folder but what is in it.
+func (p place) opened(fd int, kind Kind) (Node, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return Node{}, &fs.PathError{Op: "stat", Path: p.path, Err: err}
 	}
-	if err != nil {
-		return Node{}, err
-	}
-	n := Node{
-		Mode:    info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky),
-		ModTime: info.ModTime(),
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		n.UID, n.GID = int(st.Uid), int(st.Gid)
-	}
-	switch {
-	case info.Mode().IsRegular():
-		n.Kind = File
-	case info.IsDir():
-		n.Kind = Folder
-	case info.Mode()&fs.ModeSymlink != 0:
-		n.Kind, n.Mode = Symlink, 0
-		if n.Target, err = os.Readlink(p); err != nil {
-			return Node{}, err
-		}
-		return n, nil
-	default:
-		return Node{}, fmt.Errorf("%s is neither a file, a folder nor a link: move it out of the way", p)
-	}
-	if n.Xattrs, err = xattrs(p); err != nil {
-		return Node{}, fmt.Errorf("reading the extended attributes of %s: %w", p, err)
+	n := described(&st)
+	n.Kind = kind
+	var err error
+	if n.Xattrs, err = xattrs(fd); err != nil {
+		return Node{}, fmt.Errorf("reading the extended attributes of %s: %w", p.path, err)
 	}
 	return n, nil
 }
 
-// readNoFollow reads the file that was just looked at. A user who swaps it for a
-// link to somebody else's file gets an error, not a copy.
-func readNoFollow(p string) ([]byte, error) {
-	f, err := os.OpenFile(p, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0) //nolint:gosec // see Host.ReadFile
-	if err != nil {
-		return nil, err
+// described is what stat(2) tells of a node.
+func described(st *unix.Stat_t) Node {
+	return Node{Mode: fileMode(st.Mode), UID: int(st.Uid), GID: int(st.Gid), ModTime: time.Unix(st.Mtim.Unix())}
+}
+
+// modeBits are those that os.FileMode has elsewhere than stat(2).
+var modeBits = []struct {
+	kernel uint32
+	ours   fs.FileMode
+}{{unix.S_ISUID, fs.ModeSetuid}, {unix.S_ISGID, fs.ModeSetgid}, {unix.S_ISVTX, fs.ModeSticky}}
+
+func fileMode(kernel uint32) fs.FileMode {
+	mode := fs.FileMode(kernel & 0o777)
+	for _, b := range modeBits {
+		if kernel&b.kernel != 0 {
+			mode |= b.ours
+		}
 	}
-	defer func() { _ = f.Close() }() // only read
-	return io.ReadAll(f)
+	return mode
+}
+
+func kernelMode(mode fs.FileMode) uint32 {
+	kernel := uint32(mode.Perm())
+	for _, b := range modeBits {
+		if mode&b.ours != 0 {
+			kernel |= b.kernel
+		}
+	}
+	return kernel
 }
 
 // xattrs reads every extended attribute: SELinux labels, ACLs, capabilities.
-func xattrs(p string) (map[string][]byte, error) {
-	size, err := unix.Llistxattr(p, nil)
+func xattrs(fd int) (map[string][]byte, error) {
+	size, err := unix.Flistxattr(fd, nil)
 	if errors.Is(err, unix.ENOTSUP) || (err == nil && size == 0) {
 		return nil, nil
 	}
@@ -141,17 +193,17 @@ func xattrs(p string) (map[string][]byte, error) {
 		return nil, err
 	}
 	names := make([]byte, size)
-	if size, err = unix.Llistxattr(p, names); err != nil {
+	if size, err = unix.Flistxattr(fd, names); err != nil {
 		return nil, err
 	}
 	out := map[string][]byte{}
 	for _, name := range splitNames(names[:size]) {
-		n, err := unix.Lgetxattr(p, name, nil)
+		n, err := unix.Fgetxattr(fd, name, nil)
 		if err != nil {
 			return nil, err
 		}
 		value := make([]byte, n)
-		if n, err = unix.Lgetxattr(p, name, value); err != nil {
+		if n, err = unix.Fgetxattr(fd, name, value); err != nil {
 			return nil, err
 		}
 		out[name] = value[:n]

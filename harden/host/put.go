@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,64 +19,113 @@ import (
 type Placed struct {
 	Path string
 	Node Node
+	// As is whose rights it is put with, as with Host.As. Nil: root's.
+	As *User
 }
 
 // Put makes path be exactly n. A file or link appears whole or not at all, also
 // across a power cut: temporary file in the same folder, fsync, rename, fsync
 // of the folder. Missing parents are an error; Parents tells them.
-func (h *Host) Put(path string, n Node) error { return h.PutAll(Placed{path, n}) }
+func (h *Host) Put(path string, n Node) error { return h.PutAll(Placed{Path: path, Node: n}) }
 
 // PutAll puts one after the other, each whole or not at all; that all of them
 // are durable is certain when it returns. A folder is synced once for all that
 // changed in it: a site has a thousand SIP profiles in one.
 func (h *Host) PutAll(list ...Placed) error {
-	var folders []string
+	defer h.use()()
+	var changed folders
 	var err error
 	for _, x := range list {
-		var changed bool
-		var p string
-		if p, changed, err = h.put(x.Path, x.Node); err != nil {
+		if err = h.put(x, &changed); err != nil {
 			err = fmt.Errorf("writing %s: %w%s", x.Path, err, hint(err))
 			break
 		}
-		if dir := filepath.Dir(p); changed && !slices.Contains(folders, dir) {
-			folders = append(folders, dir)
-		}
 	}
-	return errors.Join(err, h.syncFolders(folders))
+	return errors.Join(err, changed.sync())
 }
 
-// put does the work and tells where, on the machine that runs us, and whether
-// there was any.
-func (h *Host) put(path string, n Node) (p string, changed bool, err error) {
-	if p, err = h.beside(path); err != nil {
-		return "", false, err
+// put does the work, and adds the folder that it has changed.
+func (h *Host) put(x Placed, changed *folders) (err error) {
+	if x.As != nil {
+		h = h.As(*x.As)
 	}
-	if n.Kind != File {
-		clear(h.folders)
+	at, err := h.beside(x.Path)
+	if err != nil {
+		return err
 	}
-	switch n.Kind {
+	if at.dir == nil {
+		if x.Node.Kind == Absent {
+			return nil
+		}
+		return &fs.PathError{Op: "open", Path: filepath.Dir(at.path), Err: at.gone}
+	}
+	back, err := h.become()
+	if err != nil {
+		return err
+	}
+	defer back()
+	if x.Node.Kind != File {
+		defer h.forget()
+	}
+	switch x.Node.Kind {
 	case Absent:
-		changed, err = remove(p)
-		return p, changed, err
+		var removed bool
+		if removed, err = at.remove(); removed {
+			changed.add(at.dir)
+		}
+		return err
 	case Folder:
-		return p, true, makeFolder(p, n)
+		changed.add(at.dir)
+		return at.makeFolder(x.Node)
 	case File, Symlink:
-		return p, true, replace(p, n)
+		changed.add(at.dir)
+		return at.replace(x.Node)
 	default:
-		return p, false, fmt.Errorf("unknown kind %q", n.Kind)
+		return fmt.Errorf("unknown kind %q", x.Node.Kind)
 	}
+}
+
+// folders are those that changed and are not durable yet.
+type folders []*dir
+
+func (f *folders) add(d *dir) {
+	if !slices.Contains(*f, d) {
+		*f = append(*f, d)
+	}
+}
+
+func (f *folders) sync() error {
+	var errs []error
+	for _, d := range *f {
+		if err := d.sync(); err != nil {
+			errs = append(errs, fmt.Errorf("syncing the folder %s: %w", d.path, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sync makes durable what changed in a folder.
+func (d *dir) sync() error {
+	fd, err := openat(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil // it was removed
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }() // only synced
+	return again(func() error { return unix.Fsync(fd) })
 }
 
 // Parents are the folders above path that do not exist, outermost first.
 func (h *Host) Parents(path string) ([]string, error) {
 	var missing []string
 	for dir := filepath.Dir(path); dir != "/"; dir = filepath.Dir(dir) {
-		n, err := h.Lookup(dir)
+		g, err := h.Glance(dir)
 		if err != nil {
 			return nil, err
 		}
-		if n.Kind != Absent {
+		if g.Kind != Absent {
 			break
 		}
 		missing = append([]string{dir}, missing...)
@@ -88,70 +137,106 @@ func (h *Host) Parents(path string) ([]string, error) {
 // include of FreeSWITCH's, fail2ban's or systemd's picks such a name up.
 const tempMark = ".fs-harden-tmp-"
 
-// replace writes n beside p and renames it over p. The folder is the caller's to
-// sync.
-func replace(p string, n Node) (err error) {
-	tmp := filepath.Join(filepath.Dir(p), "."+filepath.Base(p)+tempMark+rand.Text()[:10])
+// errSwapped is the answer to who changes a name while we are at work on it.
+var errSwapped = errors.New("it was changed by somebody else in this very moment: run this again")
+
+// replace writes n beside the place and renames it over what stands there.
+func (p place) replace(n Node) (err error) {
+	tmp := place{dir: p.dir, name: "." + p.name + tempMark + rand.Text()[:10]}
+	tmp.path = filepath.Join(p.dir.path, tmp.name)
 	defer func() {
 		if err != nil {
-			_ = os.Remove(tmp) // what is left of it is swept by the next run
+			_ = unix.Unlinkat(p.dir.fd, tmp.name, 0) // what is left of it is swept by the next run
 		}
 	}()
 	if n.Kind == Symlink {
-		if err := os.Symlink(n.Target, tmp); err != nil {
+		if err := tmp.makeSymlink(n); err != nil {
 			return err
 		}
-		if err := os.Lchown(tmp, n.UID, n.GID); err != nil && os.Geteuid() == 0 {
-			return err
-		}
-		if err := setTime(tmp, n.ModTime); err != nil {
-			return err
-		}
-	} else if err := writeFile(tmp, n); err != nil {
-		return err
+		return p.rename(tmp)
 	}
-	return os.Rename(tmp, p)
-}
-
-func writeFile(tmp string, n Node) error {
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600) //nolint:gosec // see Host.ReadFile
+	fd, err := openat(p.dir.fd, tmp.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // closed with its error below; here for the error paths
-	if _, err := f.Write(n.Data); err != nil {
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	if err := fill(fd, n); err != nil {
 		return err
 	}
-	if err := dress(f, n); err != nil {
+	if err := p.rename(tmp); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return f.Close()
+	return p.holds(fd)
 }
 
-// dress gives an open file or folder its owner, mode, attributes and time, in
-// this order: chown clears setuid, and a chmod changes an ACL's mask.
-func dress(f *os.File, n Node) error {
-	if os.Geteuid() == 0 { // a tree unpacked by a user stays that user's
-		if err := f.Chown(n.UID, n.GID); err != nil {
+func (p place) rename(tmp place) error {
+	return again(func() error { return unix.Renameat(tmp.dir.fd, tmp.name, p.dir.fd, p.name) })
+}
+
+// holds tells whether the open file is what stands at the place now. Whoever
+// owns the folder may have put another in place of the temporary one.
+func (p place) holds(fd int) error {
+	if p.dir.realm == root {
+		return nil
+	}
+	var ours unix.Stat_t
+	if err := unix.Fstat(fd, &ours); err != nil {
+		return err
+	}
+	if st, err := p.stat(); err != nil || st.Dev != ours.Dev || st.Ino != ours.Ino {
+		return errSwapped
+	}
+	return nil
+}
+
+// fill makes a new file what n is, durably.
+func fill(fd int, n Node) error {
+	for data := n.Data; len(data) > 0; {
+		written, err := unix.Write(fd, data)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		data = data[written:]
+	}
+	if err := dress(fd, n); err != nil {
+		return err
+	}
+	if err := setTime(fd, n.ModTime); err != nil {
+		return err
+	}
+	return again(func() error { return unix.Fsync(fd) })
+}
+
+// dress gives a new file or folder its owner, mode and attributes, in this order:
+// chown clears setuid, and a chmod changes an ACL's mask.
+func dress(fd int, n Node) error {
+	if actsAsRoot() { // a tree unpacked by a user stays that user's
+		if err := unix.Fchown(fd, n.UID, n.GID); err != nil {
 			return err
 		}
 	}
-	if err := f.Chmod(n.Mode); err != nil {
+	if err := unix.Fchmod(fd, kernelMode(n.Mode)); err != nil {
 		return err
 	}
 	for name, value := range n.Xattrs {
-		if err := unix.Fsetxattr(int(f.Fd()), name, value, 0); err != nil {
+		if err := unix.Fsetxattr(fd, name, value, 0); err != nil && (actsAsRoot() || !errors.Is(err, unix.EPERM)) {
 			return fmt.Errorf("keeping its extended attribute %s: %w", name, err)
 		}
 	}
-	return setTime(f.Name(), n.ModTime)
+	return nil
 }
 
-// setTime sets the modification time of a file, or of a link itself. Zero leaves it.
-func setTime(p string, t time.Time) error {
+// actsAsRoot tells whether this thread uses files with root's rights.
+func actsAsRoot() bool {
+	uid, _ := unix.SetfsuidRetUid(-1) // changes nothing, and gives what is in force
+	return uid == root
+}
+
+// setTime sets the modification time of an open file. Zero leaves it.
+func setTime(fd int, t time.Time) error {
 	if t.IsZero() {
 		return nil
 	}
@@ -159,61 +244,151 @@ func setTime(p string, t time.Time) error {
 	if err != nil {
 		return err
 	}
-	return unix.UtimesNanoAt(unix.AT_FDCWD, p, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
+	// futimens(3), which x/sys has by a name below /proc alone.
+	times := [2]unix.Timespec{at, at}
+	if _, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
-func makeFolder(p string, n Node) error {
-	if err := os.Mkdir(p, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+// makeSymlink makes the link n at a place where nothing is.
+func (p place) makeSymlink(n Node) error {
+	if err := unix.Symlinkat(n.Target, p.dir.fd, p.name); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(p, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0) //nolint:gosec // see Host.ReadFile
+	if actsAsRoot() && (n.UID != root || n.GID != root) {
+		fd, err := openat(p.dir.fd, p.name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = unix.Close(fd) }() // only a name
+		// Only what root has made is given away.
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return err
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFLNK || st.Uid != root {
+			return errSwapped
+		}
+		if err := unix.Fchownat(fd, "", n.UID, n.GID, unix.AT_EMPTY_PATH); err != nil {
+			return err
+		}
+	}
+	if n.ModTime.IsZero() {
+		return nil
+	}
+	at, err := unix.TimeToTimespec(n.ModTime)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // only read
-	n.ModTime = time.Time{}          // a folder's time changes with its entries anyway
-	if err := dress(f, n); err != nil {
+	return unix.UtimesNanoAt(p.dir.fd, p.name, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// makeFolder makes a folder, or gives one that is there its owner and mode.
+func (p place) makeFolder(n Node) error {
+	err := unix.Mkdirat(p.dir.fd, p.name, 0o700)
+	made := err == nil
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return f.Sync()
+	fd, err := openat(p.dir.fd, p.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }() // only read
+	if err := p.ours(fd, made, n); err != nil {
+		return err
+	}
+	if err := dress(fd, n); err != nil {
+		return err
+	}
+	return again(func() error { return unix.Fsync(fd) })
+}
+
+// ours refuses, in a folder whose names a user may change, to give away or to
+// open what is not the folder that was meant: he may have put another there.
+func (p place) ours(fd int, made bool, n Node) error {
+	if p.dir.realm == root || !actsAsRoot() {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if made {
+		if names, err := list(fd); err != nil || len(names) > 0 || st.Uid != root {
+			return errors.Join(errSwapped, err)
+		}
+		return nil
+	}
+	opens := kernelMode(n.Mode) &^ (st.Mode & 0o7777)
+	if int(st.Uid) != n.UID || int(st.Gid) != n.GID || st.Uid == root && opens != 0 {
+		return fmt.Errorf("the folder belongs to %d:%d, mode %04o, in a place that user %d may change: it is not made %d:%d, mode %04o; look at it, and chown or chmod it yourself",
+			st.Uid, st.Gid, st.Mode&0o7777, p.dir.realm, n.UID, n.GID, kernelMode(n.Mode))
+	}
+	return nil
 }
 
 // remove takes a file, link or empty folder away, and tells whether there was
 // one. A folder that holds what others put there stays.
-func remove(p string) (removed bool, err error) {
-	err = os.Remove(p)
+func (p place) remove() (removed bool, err error) {
+	err = unix.Unlinkat(p.dir.fd, p.name, 0)
+	if errors.Is(err, unix.EISDIR) {
+		err = unix.Unlinkat(p.dir.fd, p.name, unix.AT_REMOVEDIR)
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENOTEMPTY):
+	case absent(err), errors.Is(err, unix.ENOTEMPTY):
 		return false, nil
 	default:
 		return err == nil, err
 	}
 }
 
-func syncFolder(dir string) error {
-	f, err := os.Open(dir) //nolint:gosec // see Host.ReadFile
-	if err != nil {
-		return err
+// again repeats what a signal has interrupted.
+func again(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
 	}
-	defer func() { _ = f.Close() }() // only read
-	return f.Sync()
 }
 
 // Rename moves a file or folder within one file system, durably.
 func (h *Host) Rename(from, to string) error {
-	a, err := h.beside(from)
+	defer h.use()()
+	var changed folders
+	if err := h.move(Move{from, to}, &changed); err != nil {
+		return err
+	}
+	return changed.sync()
+}
+
+// move renames one, and adds the folders that this has changed.
+func (h *Host) move(m Move, changed *folders) error {
+	from, err := h.beside(m.From)
 	if err != nil {
 		return err
 	}
-	b, err := h.beside(to)
+	to, err := h.beside(m.To)
 	if err != nil {
 		return err
 	}
-	clear(h.folders)
-	if err := os.Rename(a, b); err != nil {
-		return fmt.Errorf("renaming %s to %s: %w%s", from, to, err, hint(err))
+	for _, at := range []place{from, to} {
+		if err == nil && at.dir == nil {
+			err = at.gone
+		}
 	}
-	return errors.Join(syncFolder(filepath.Dir(a)), syncFolder(filepath.Dir(b)))
+	if err == nil {
+		defer h.forget()
+		err = to.rename(from)
+	}
+	if err != nil {
+		return fmt.Errorf("renaming %s to %s: %w%s", m.From, m.To, err, hint(err))
+	}
+	changed.add(from.dir)
+	changed.add(to.dir)
+	return nil
 }
 
 // Sweep removes temporary files that a killed run left in a folder.

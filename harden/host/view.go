@@ -35,11 +35,9 @@ func (v *View) Stage(path string, n Node) error {
 
 // key follows the links of path's folder.
 func (v *View) key(p string) (string, error) {
+	defer v.use()()
 	at, err := v.beside(p)
-	if err != nil {
-		return "", err
-	}
-	return v.inside(at), nil
+	return at.path, err
 }
 
 // Lookup is Host.Lookup with what is staged.

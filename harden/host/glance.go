@@ -1,12 +1,7 @@
 package host
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +12,9 @@ type Glimpse struct {
 	Kind    Kind // Absent, File, Symlink, Folder, or Other
 	Size    int64
 	Mode    fs.FileMode // permission bits
-	Target  string      // of a symlink
+	UID     int
+	GID     int
+	Target  string // of a symlink
 	ModTime time.Time
 }
 
@@ -26,54 +23,33 @@ const Other Kind = "other"
 
 // Glance tells what stands at path itself, a link as a link, and reads nothing.
 func (h *Host) Glance(path string) (Glimpse, error) {
-	p, err := h.beside(path)
+	defer h.use()()
+	at, err := h.beside(path)
 	if err != nil {
 		return Glimpse{}, err
 	}
-	info, err := os.Lstat(p)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	st, err := at.stat()
+	if absent(err) {
 		return Glimpse{Kind: Absent}, nil
 	}
 	if err != nil {
-		return Glimpse{}, err
+		return Glimpse{}, &fs.PathError{Op: "stat", Path: at.path, Err: err}
 	}
-	g := Glimpse{Kind: Other, Size: info.Size(), Mode: info.Mode().Perm(), ModTime: info.ModTime()}
-	switch {
-	case info.Mode().IsRegular():
+	g := Glimpse{
+		Kind: Other, Size: st.Size, Mode: fs.FileMode(st.Mode & 0o777), UID: int(st.Uid), GID: int(st.Gid),
+		ModTime: time.Unix(st.Mtim.Unix()),
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
 		g.Kind = File
-	case info.IsDir():
+	case unix.S_IFDIR:
 		g.Kind = Folder
-	case info.Mode()&fs.ModeSymlink != 0:
+	case unix.S_IFLNK:
 		g.Kind = Symlink
-		g.Target, err = os.Readlink(p)
+		g.Target, err = at.readlink()
 	}
 	return g, err
 }
-
-// Peek reads at most n bytes of a file from offset on, links followed inside the
-// root. A fifo or a device is an error, and never waited for.
-func (h *Host) Peek(path string, offset int64, n int) ([]byte, error) {
-	p, err := h.real(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(p, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0) //nolint:gosec // see Host.ReadFile
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // only read
-	switch info, err := f.Stat(); {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a file", path)
-	}
-	return io.ReadAll(io.NewSectionReader(f, offset, int64(n)))
-}
-
-// Root is where the machine's files lie on the one that runs us; "/", if it is
-// that one.
-func (h *Host) Root() string { return h.root }
 
 // Glob is View.Glob on the machine as it is.
 func (h *Host) Glob(pattern string) ([]string, error) { return NewView(h).Glob(pattern) }
@@ -85,7 +61,7 @@ func (v *View) Glance(path string) (Glimpse, error) {
 		return Glimpse{}, err
 	}
 	if n, ok := v.staged[key]; ok {
-		return Glimpse{Kind: n.Kind, Size: int64(len(n.Data)), Mode: n.Mode.Perm(), Target: n.Target, ModTime: n.ModTime}, nil
+		return Glimpse{Kind: n.Kind, Size: int64(len(n.Data)), Mode: n.Mode.Perm(), UID: n.UID, GID: n.GID, Target: n.Target, ModTime: n.ModTime}, nil
 	}
 	return v.Host.Glance(path)
 }
