@@ -212,7 +212,7 @@ func TestAKilledRunAndWhatItSetAside(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := journal.New(h, made, 0).Write("litter", plans[0].forJournal()); err != nil {
+			if _, err := journal.New(h, made, 0).Write("litter", plans[0].forJournal()); err != nil {
 				t.Fatal(err)
 			}
 			if final {
@@ -220,7 +220,7 @@ func TestAKilledRunAndWhatItSetAside(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := journal.Recover(h); err != nil {
+			if _, _, err := journal.Recover(h); err != nil {
 				t.Fatal(err)
 			}
 			tr.noAsides()

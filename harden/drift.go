@@ -1,6 +1,8 @@
 package harden
 
 import (
+	"errors"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -34,10 +36,11 @@ func drift(h *host.Host) ([]Drifted, error) {
 			continue
 		}
 		n, err := h.Lookup(en.Path)
-		if err != nil {
-			return nil, err
-		}
 		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return nil, err // status says who may look
+		case err != nil:
+			out = append(out, Drifted{Path: en.Path, What: "cannot be read: " + err.Error()})
 		case n.Kind == host.Absent:
 			if !mayGo(en.Path) {
 				out = append(out, Drifted{Path: en.Path, What: "is gone"})

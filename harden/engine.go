@@ -84,7 +84,10 @@ func stepsOf(plans []planned) []Step {
 
 // putBack undoes a run that failed, and tells of both.
 func (e *engine) putBack(j *journal.Journal, acted []Action, failure error) error {
-	err := e.undo(j, acted)
+	kept, err := e.undo(j, acted)
+	if kept != "" {
+		failure = fmt.Errorf("%w; what somebody else changed meanwhile is kept in %s", failure, kept)
+	}
 	if errors.Is(err, errActed) {
 		return fmt.Errorf("%w; every file was put back as it was; %w", failure, err)
 	}
@@ -108,7 +111,7 @@ func largest(plans []planned) int {
 func (e *engine) carryOutOne(ctx context.Context, now *Machine, j *journal.Journal, p planned, acted *[]Action) (report.Step, error) {
 	e.out.Begin(p.step.Name)
 	st := report.Step{Name: p.step.Name, Status: p.status, Reason: p.reason, Changes: p.shown}
-	err := e.write(ctx, j, p, acted)
+	err := e.write(ctx, now, j, p, acted)
 	if err == nil && e.fault != nil {
 		err = e.fault(p.step.Name)
 	}
@@ -145,7 +148,7 @@ func (e *engine) check(ctx context.Context, now *Machine, s Step) (found []repor
 	return found, checks
 }
 
-func (e *engine) write(ctx context.Context, j *journal.Journal, p planned, acted *[]Action) error {
+func (e *engine) write(ctx context.Context, now *Machine, j *journal.Journal, p planned, acted *[]Action) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -154,8 +157,12 @@ func (e *engine) write(ctx context.Context, j *journal.Journal, p planned, acted
 			return err
 		}
 	}
-	if err := j.Write(p.step.Name, p.forJournal()); err != nil {
+	spared, err := j.Write(p.step.Name, p.forJournal())
+	if err != nil {
 		return err
+	}
+	for _, err := range spared {
+		now.Warn("%v; it is left out, and whoever wants it mends that and runs fs-harden rotate", err)
 	}
 	for _, a := range p.actions {
 		*acted = append(*acted, a) // before Do: one that failed half way is undone too
@@ -169,6 +176,9 @@ func (e *engine) write(ctx context.Context, j *journal.Journal, p planned, acted
 // stillThere refuses to write over what somebody else wrote after the step had
 // looked: neither the change nor an undo would know of it.
 func (e *engine) stillThere(en plannedEntry) error {
+	if en.As != nil {
+		return nil // whose home it is may do there what he likes
+	}
 	if en.Discard {
 		g, err := e.host.Glance(en.Path)
 		if err == nil && g.Kind != en.Before.Kind {
@@ -190,9 +200,9 @@ func (e *engine) stillThere(en plannedEntry) error {
 // time is up.
 const undoTimeout = time.Minute
 
-func (e *engine) undo(j *journal.Journal, acted []Action) error {
-	if err := j.Undo(); err != nil {
-		return err
+func (e *engine) undo(j *journal.Journal, acted []Action) (kept string, err error) {
+	if kept, err = j.Undo(); err != nil {
+		return kept, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), undoTimeout)
 	defer cancel()
@@ -204,5 +214,5 @@ func (e *engine) undo(j *journal.Journal, acted []Action) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return kept, errors.Join(errs...)
 }

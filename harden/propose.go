@@ -108,15 +108,20 @@ func (p *planned) add(m *Machine, c Change) error {
 	if c.Discard {
 		return p.discard(m, c)
 	}
-	before, err := m.Lookup(c.Path)
+	before, err := m.lookup(c.Path, c.As)
 	if err != nil {
-		return fmt.Errorf("looking at %s: %w", c.Path, err)
+		err = fmt.Errorf("looking at %s: %w", c.Path, err)
+	} else if before.Kind == host.Folder && c.Node.Kind != host.Folder && c.Node.Kind != host.Absent {
+		err = fmt.Errorf("%s is a folder where a file belongs: move it out of the way", c.Path)
 	}
-	if host.Same(before, c.Node) {
+	switch {
+	case err != nil && c.As != nil:
+		m.Warn("%v; it is left out, and whoever wants it mends that and runs fs-harden rotate", err)
 		return nil
-	}
-	if before.Kind == host.Folder && c.Node.Kind != host.Folder && c.Node.Kind != host.Absent {
-		return fmt.Errorf("%s is a folder where a file belongs: move it out of the way", c.Path)
+	case err != nil:
+		return err
+	case host.Same(before, c.Node):
+		return nil
 	}
 	parents, err := m.Parents(c.Path)
 	if err != nil {
@@ -153,11 +158,11 @@ func (p *planned) add(m *Machine, c Change) error {
 		action = "create"
 	}
 	p.shown = append(p.shown, report.Change{Path: c.Path, Action: action, Summary: c.Summary})
-	return p.stage(m, plannedEntry{Entry: journal.Entry{Path: c.Path, After: c.Node}, mask: c.Mask})
+	return p.stage(m, plannedEntry{Entry: journal.Entry{Path: c.Path, After: c.Node, As: c.As}, mask: c.Mask})
 }
 
 func (p *planned) stage(m *Machine, en plannedEntry) error {
-	before, err := m.Lookup(en.Path)
+	before, err := m.lookup(en.Path, en.As)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,10 @@ func putBack(_ context.Context, m *Machine) (Proposal, error) {
 		if state.Dir == en.Path || strings.HasPrefix(state.Dir, en.Path+"/") {
 			continue // forget removes these, after the journal of this very run
 		}
+		if en.As != nil {
+			p.Changes = append(p.Changes, Change{Path: en.Path, Node: en.Before, Summary: "as before fs-harden", As: en.As})
+			continue
+		}
 		now, err := m.Lookup(en.Path)
 		if err != nil {
 			return Proposal{}, err

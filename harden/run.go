@@ -156,7 +156,10 @@ func (s *session) locked(ctx context.Context, work func() error) error {
 		_ = removeFolders(s.Host, made)
 		unlock()
 	}()
-	recovered, err := journal.Recover(s.Host)
+	recovered, kept, err := journal.Recover(s.Host)
+	if kept != "" {
+		s.m.Warn("an earlier run was killed half way, and somebody has changed files of it since: what they held is kept in %s; compare, and put in again what is still wanted", kept)
+	}
 	if err != nil {
 		return fmt.Errorf("putting back what a killed run had changed: %w", err)
 	}

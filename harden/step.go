@@ -72,6 +72,9 @@ type Change struct {
 	// it is to be emptied: a run that fails puts it back, a rollback later does
 	// not, and no diff shows what was in it.
 	Discard bool
+	// As is the user in whose home the path lies: it is written with his rights, and
+	// where that fails the report has a warning and the run goes on.
+	As *host.User
 	// Mask says how a diff shows values that it must not: old secrets and new.
 	Mask map[string]string
 }
@@ -130,6 +133,14 @@ func (m *Machine) keepConfig(c *fsxml.Config) {
 	if c != nil {
 		m.config.loaded, m.config.gen = c, m.Generation()
 	}
+}
+
+// lookup is Lookup with the rights of a user, where there is one.
+func (m *Machine) lookup(path string, as *host.User) (host.Node, error) {
+	if as == nil {
+		return m.Lookup(path)
+	}
+	return m.View.As(*as).Lookup(path)
 }
 
 // asItIs is the same machine with nothing staged: what a check reads.

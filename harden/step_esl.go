@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
@@ -60,8 +61,9 @@ func currentESL(c *fsxml.Config) secret.Value {
 
 // eslAddress is where the configured event socket is reached from this machine.
 func eslAddress(c *fsxml.Config) string {
-	port, ok := c.Value(fsxml.EventSocket(), "listen-port")
-	if !ok || port == "" {
+	port, _ := c.Value(fsxml.EventSocket(), "listen-port")
+	// It goes into a file of root's: what is no number does not.
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		port = eslPort
 	}
 	return eslListen + ":" + port

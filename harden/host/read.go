@@ -33,6 +33,16 @@ func (h *Host) ReadFile(path string) ([]byte, error) {
 // Peek reads at most n bytes of a file from offset on, in bytes, links followed
 // inside the root. A fifo or a device is an error, and never waited for.
 func (h *Host) Peek(path string, offset int64, n int) ([]byte, error) {
+	return h.readFrom(path, func(int64) int64 { return offset }, n)
+}
+
+// Tail is Peek at the last n bytes of a file.
+func (h *Host) Tail(path string, n int) ([]byte, error) {
+	return h.readFrom(path, func(size int64) int64 { return max(size-int64(n), 0) }, n)
+}
+
+// readFrom reads at most n bytes of a file, from where start says for its size.
+func (h *Host) readFrom(path string, start func(size int64) int64, n int) ([]byte, error) {
 	defer h.use()()
 	at, err := h.real(path)
 	if err != nil {
@@ -43,6 +53,7 @@ func (h *Host) Peek(path string, offset int64, n int) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = unix.Close(fd) }() // only read
+	offset := start(st.Size)
 	if _, err := unix.Seek(fd, offset, unix.SEEK_SET); err != nil {
 		return nil, &fs.PathError{Op: "seek", Path: at.path, Err: err}
 	}

@@ -18,6 +18,9 @@ type View struct {
 // NewView is the machine as it is, with nothing staged.
 func NewView(h *Host) *View { return &View{Host: h, staged: map[string]Node{}} }
 
+// As is the same view, of which what is not staged is read with that user's rights.
+func (v *View) As(u User) *View { return &View{Host: v.Host.As(u), staged: v.staged, gen: v.gen} }
+
 // Generation changes whenever something is staged, so that what was computed
 // from the view can be kept until then.
 func (v *View) Generation() int { return v.gen }

@@ -22,6 +22,9 @@ type Entry struct {
 	Discard bool      `json:"discard,omitempty"`
 	Aside   string    `json:"aside,omitempty"`
 	After   host.Node `json:"-"`
+	// As is the user in whose home the path lies: it is written and put back with
+	// his rights. He can make that fail, and so it is nobody else's failure.
+	As *host.User `json:"as,omitempty"`
 }
 
 func readEntries(h *host.Host, path string) ([]Entry, error) {

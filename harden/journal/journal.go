@@ -37,14 +37,26 @@ func New(h *host.Host, made []string, largest int) *Journal {
 }
 
 // Write writes down what the entries of a step replace, and then replaces it.
-func (j *Journal) Write(step string, entries []Entry) error {
+// spared says what could not be written into users' homes.
+func (j *Journal) Write(step string, entries []Entry) (spared []error, err error) {
 	if err := j.record(step, entries); err != nil {
-		return err
+		return nil, err
 	}
 	if err := setAside(j.host, entries); err != nil {
-		return err
+		return nil, err
 	}
-	return j.host.PutAll(after(entries)...)
+	homes := slices.DeleteFunc(slices.Clone(entries), func(en Entry) bool { return en.As == nil })
+	others := slices.DeleteFunc(slices.Clone(entries), func(en Entry) bool { return en.As != nil })
+	if err := j.host.PutAll(after(others)...); err != nil {
+		return nil, err
+	}
+	for _, en := range homes {
+		if err := j.host.PutAll(after([]Entry{en})...); err != nil {
+			spared = append(spared, err)
+			j.entries = slices.DeleteFunc(j.entries, func(x Entry) bool { return x.Path == en.Path })
+		}
+	}
+	return spared, nil
 }
 
 func (j *Journal) record(step string, entries []Entry) error {
@@ -83,15 +95,20 @@ func (j *Journal) open() error {
 	return j.host.Put(reservePath, host.NewFile(make([]byte, j.reserve), 0o600))
 }
 
-// Undo puts back everything recorded, last change first, and forgets it.
-func (j *Journal) Undo() error {
+// Undo puts back everything recorded, last change first, and forgets it. kept is
+// where it left what somebody else had written there meanwhile; empty, if nobody
+// had.
+func (j *Journal) Undo() (kept string, err error) {
 	if err := j.host.Put(reservePath, host.Node{Kind: host.Absent}); err != nil {
-		return err
+		return "", err
+	}
+	if kept, err = j.keepEdits(); err != nil {
+		return "", err
 	}
 	if err := j.putBack(); err != nil {
-		return err
+		return kept, err
 	}
-	return j.remove()
+	return kept, j.remove()
 }
 
 // putBack goes through the entries, last one first. What was set aside is
@@ -112,9 +129,13 @@ func (j *Journal) putBack() error {
 				return err
 			}
 		}
-		if aside {
+		switch {
+		case aside:
 			moves = append(moves, host.Move{From: en.Aside, To: en.Path})
-		} else if touched[en.Path] || !j.untouched(en) {
+		case !touched[en.Path] && j.untouched(en):
+		case en.As != nil:
+			_ = j.host.PutAll(host.Placed{Path: en.Path, Node: en.Before, As: en.As}) // see Entry.As
+		default:
 			puts = append(puts, host.Placed{Path: en.Path, Node: en.Before})
 		}
 		touched[en.Path] = true
@@ -125,7 +146,7 @@ func (j *Journal) putBack() error {
 // untouched tells whether a path is still as it was: the run did not come to it,
 // or could not write there, and then putting it back could not either.
 func (j *Journal) untouched(en Entry) bool {
-	now, err := j.host.Lookup(en.Path)
+	now, err := en.lookup(j.host)
 	return err == nil && host.Same(now, en.Before) && now.ModTime.Equal(en.Before.ModTime)
 }
 
@@ -152,7 +173,7 @@ func after(entries []Entry) []host.Placed {
 		if en.Aside != "" && en.After.Kind == host.Absent {
 			continue // was renamed
 		}
-		out = append(out, host.Placed{Path: en.Path, Node: en.After})
+		out = append(out, host.Placed{Path: en.Path, Node: en.After, As: en.As})
 	}
 	return out
 }

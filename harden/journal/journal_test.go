@@ -65,7 +65,7 @@ func TestUndoLeavesAloneWhatWasNotReached(t *testing.T) {
 	if err := j.record("second", again); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Undo(); err != nil {
+	if _, err := j.Undo(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(filepath.Join(root, "/root/short-lived")); err == nil {

@@ -48,28 +48,29 @@ func sweepFinished(h *host.Host) error {
 }
 
 // Recover puts back what a killed run had changed, and removes what it
-// left half written.
-func Recover(h *host.Host) (recovered bool, err error) {
+// left half written. kept is as Undo has it.
+func Recover(h *host.Host) (recovered bool, kept string, err error) {
 	if err := errors.Join(h.Sweep(state.Dir), sweepFinished(h)); err != nil {
-		return false, err
+		return false, "", err
 	}
 	names, err := h.ReadDir(Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return false, "", nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("reading the journal of a run that was killed: %w", err)
+		return false, "", fmt.Errorf("reading the journal of a run that was killed: %w", err)
 	}
 	j := New(h, nil, 0)
 	if j.entries, err = readJournal(h, Dir, names); err != nil {
-		return false, err
+		return false, "", err
 	}
 	for _, en := range j.entries {
-		if err := h.Sweep(filepath.Dir(en.Path)); err != nil {
-			return false, err
+		if err := h.Sweep(filepath.Dir(en.Path)); err != nil && en.As == nil {
+			return false, "", err
 		}
 	}
-	return true, j.Undo()
+	kept, err = j.Undo()
+	return true, kept, err
 }
 
 // readJournal gives the entries of a journal's files, in the order of writing.

@@ -3,7 +3,6 @@ package proof
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +47,7 @@ func regexSummary(out string) (lines, matched int, ok bool) {
 // tells what it found. A filter that finds nothing where there is something looks
 // like a quiet machine, and is an error.
 func Filter(ctx context.Context, h *host.Host, log string) (string, error) {
-	text, err := h.Run(ctx, "tail", "-c", strconv.Itoa(filterBytes), log)
+	text, err := h.Tail(log, filterBytes)
 	if err != nil {
 		return "", err
 	}
