@@ -117,7 +117,7 @@ func (m *Machine) Config() (*fsxml.Config, error) {
 	if m.config.loaded != nil && m.config.gen == m.Generation() {
 		return m.config.loaded, nil
 	}
-	c, err := fsxml.Load(m.View, m.ConfDir)
+	c, err := fsxml.Load(host.Confine(m.View, m.ConfDir), m.ConfDir)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (m *Machine) edits(e *fsxml.Editor, summary string, set secret.Value) (Prop
 	}
 	p := Proposal{config: e.After()}
 	for _, c := range changed {
-		path, err := m.Canonical(c.Path)
+		path, err := m.ownConfig(c.Path)
 		if err != nil {
 			return Proposal{}, err
 		}
@@ -178,4 +178,15 @@ func (m *Machine) edits(e *fsxml.Editor, summary string, set secret.Value) (Prop
 		p.Changes = append(p.Changes, ch)
 	}
 	return p, nil
+}
+
+// ownConfig is where a file of the configuration really is. It refuses one outside
+// of FreeSWITCH's folder: whoever writes the configuration does not choose what
+// else root writes.
+func (m *Machine) ownConfig(name string) (string, error) {
+	at, err := m.Canonical(name)
+	if err == nil && !host.Confine(m.View, m.ConfDir).Holds(at) {
+		err = fmt.Errorf("%s would have to be changed and lies outside of %s: put what it sets into a file below %[2]s", at, m.ConfDir)
+	}
+	return at, err
 }

@@ -64,7 +64,7 @@ func secretFiles(m *Machine) ([]string, error) {
 	}
 	var files []string
 	for _, f := range set {
-		real, err := m.Canonical(f)
+		real, err := m.ownConfig(f)
 		if err != nil {
 			return nil, err
 		}

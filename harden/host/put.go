@@ -375,8 +375,12 @@ func (h *Host) move(m Move, changed *folders) error {
 		return err
 	}
 	for _, at := range []place{from, to} {
-		if err == nil && at.dir == nil {
+		switch {
+		case err != nil:
+		case at.dir == nil:
 			err = at.gone
+		case at.dir.realm != root && at.dir.own == root:
+			err = fmt.Errorf("%s is root's and lies in a folder of %s, who may have put it in the place of another: look at it yourself", at.dir.path, inWhose(at.dir.realm))
 		}
 	}
 	if err == nil {

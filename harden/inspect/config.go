@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"fmt"
 	"path"
 	"strings"
 
@@ -16,7 +15,7 @@ func (s *scene) configuration() *fsxml.Config {
 		return s.config
 	}
 	s.read = true
-	c, err := fsxml.Load(regular{s.Tree}, s.ConfDir)
+	c, err := fsxml.Load(host.Confine(s.Tree, s.ConfDir), s.ConfDir)
 	if err != nil {
 		s.add(advice(Image, path.Join(s.ConfDir, "freeswitch.xml"),
 			"FreeSWITCH cannot read its configuration, so nobody looked for passwords in it: "+reason(err),
@@ -41,23 +40,3 @@ func (s *scene) loads() []fsxml.Spot {
 }
 
 func moduleName(load fsxml.Spot) string { return strings.TrimSuffix(load.Attr("module"), ".so") }
-
-// regular is a tree whose fifos, devices and giants are not waited for: a
-// configuration is read whole.
-type regular struct{ Tree }
-
-func (r regular) ReadFile(name string) ([]byte, error) {
-	at, err := r.Canonical(name)
-	if err != nil {
-		return nil, err
-	}
-	switch g, err := r.Glance(at); {
-	case err != nil:
-		return nil, err
-	case g.Kind == host.Other:
-		return nil, fmt.Errorf("%s is neither a file nor a folder", name)
-	case g.Size > maxText:
-		return nil, fmt.Errorf("%s has %d bytes: no configuration file is that large", name, g.Size)
-	}
-	return r.Tree.ReadFile(name)
-}

@@ -18,7 +18,7 @@ func coreDumps(s *scene) {
 	} {
 		for _, dir := range s.folders(which) {
 			for _, at := range s.cores(dir) {
-				s.add(s.gone(Image, at, why))
+				s.addOwn(s.gone(Image, at, why))
 			}
 		}
 	}

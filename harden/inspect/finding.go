@@ -12,10 +12,13 @@ func advice(owner Owner, path, why, remedy string) *Found {
 	return &Found{Finding: report.Finding{Path: path, Why: why, Remedy: remedy}, Owner: owner}
 }
 
-// gone is a finding that removing the path closes.
+// gone is a finding that removing the path closes. What was come upon by a link is
+// a person's to remove: the link may be anybody's.
 func (s *scene) gone(owner Owner, path, why string) *Found {
 	f := advice(owner, path, why, s.rm(path))
-	f.Fix = Remove
+	if s.by[path] == "" {
+		f.Fix = Remove
+	}
 	return f
 }
 
@@ -29,7 +32,9 @@ func (s *scene) goneFolder(owner Owner, path, why string) *Found {
 // emptied is a finding that emptying the file closes.
 func (s *scene) emptied(owner Owner, path, why string) *Found {
 	f := advice(owner, path, why, "truncate -s 0 "+s.on(path))
-	f.Fix = Empty
+	if s.by[path] == "" { // as in gone
+		f.Fix = Empty
+	}
 	return f
 }
 

@@ -21,20 +21,31 @@ const sharedKey = "every instance would have this private key, and whoever holds
 // start, and makes them again where they are missing.
 func privateKeys(s *scene) {
 	for _, dir := range s.keyFolders() {
-		for _, name := range s.list(dir) {
-			p := path.Join(dir, name)
-			if s.glance(p).Kind != host.Folder {
-				s.key(p)
-				continue
-			}
-			for _, name := range s.list(p) { // gentls_cert keeps its authority's key in CA/
-				s.key(path.Join(p, name))
-			}
+		s.keys(dir, s.addOwn)
+	}
+	for _, dir := range s.keyFoldersElsewhere() {
+		s.keys(dir, func(f *Found) {
+			f.Fix = None // FreeSWITCH's user writes the configuration that names the folder
+			s.add(f)
+		})
+	}
+}
+
+// keys looks at the files in a folder, and in those below it.
+func (s *scene) keys(dir string, add func(*Found)) {
+	for _, name := range s.list(dir) {
+		p := path.Join(dir, name)
+		if s.glance(p).Kind != host.Folder {
+			s.key(p, add)
+			continue
+		}
+		for _, name := range s.list(p) { // gentls_cert keeps its authority's key in CA/
+			s.key(path.Join(p, name), add)
 		}
 	}
 }
 
-func (s *scene) key(p string) {
+func (s *scene) key(p string, add func(*Found)) {
 	at, g, ok := s.file(p)
 	if !ok || g.Size == 0 {
 		return
@@ -45,12 +56,12 @@ func (s *scene) key(p string) {
 	}
 	data, err := s.Peek(at, 0, maxKey)
 	if err != nil {
-		s.add(s.gone(Image, at, "lies where private keys do and cannot be read: "+reason(err)))
+		add(s.gone(Image, at, "lies where private keys do and cannot be read: "+reason(err)))
 		return
 	}
 	switch holdsKey(data) {
 	case ownKey:
-		s.add(s.gone(Image, at, sharedKey))
+		add(s.gone(Image, at, sharedKey))
 	case issuedKey:
 		s.add(advice(Known, at, "the private key of a certificate that an authority has issued: every instance would have it",
 			s.rm(at)+", and give each instance its own when it starts"))

@@ -47,34 +47,44 @@ func (s *scene) folders(which func(layout) string, more ...string) []string {
 	return out
 }
 
-// logFolders are the layouts', and those that logfile.conf.xml names.
+// logFolders are the layouts'.
 func (s *scene) logFolders() []string {
-	var more []string
-	if c := s.configuration(); c != nil {
-		for _, p := range c.Spots(configurations + "[logfile.conf]/profiles/profile/settings") {
-			if file, ok := p.Param("logfile"); ok && path.IsAbs(file) && !s.holds(path.Dir(file), s.notLogs()) {
-				more = append(more, path.Clean(path.Dir(file)))
-			}
-		}
-	}
-	return s.folders(func(l layout) string { return l.logs }, more...)
+	return s.folders(func(l layout) string { return l.logs })
 }
 
-// keyFolders are the layouts', the configuration's own, and those that the SIP
-// profiles name (sofia.c, tls-cert-dir).
+// keyFolders are the layouts' and the configuration's own.
 func (s *scene) keyFolders() []string {
 	var more []string
 	if s.ConfDir != "" {
 		more = append(more, path.Join(s.ConfDir, "tls"), path.Join(s.ConfDir, "ssl"))
 	}
-	if c := s.configuration(); c != nil {
-		for _, p := range c.Spots(configurations + "[sofia.conf]/profiles/profile/settings") {
-			if dir, ok := p.Param("tls-cert-dir"); ok && path.IsAbs(dir) {
-				more = append(more, path.Clean(dir))
-			}
+	return s.folders(func(l layout) string { return l.keys }, more...)
+}
+
+// keyFoldersElsewhere are those that the SIP profiles name (sofia.c, tls-cert-dir),
+// outside of FreeSWITCH's own.
+func (s *scene) keyFoldersElsewhere() []string {
+	c := s.configuration()
+	if c == nil {
+		return nil
+	}
+	own := s.keyFolders()
+	var out []string
+	for _, p := range c.Spots(configurations + "[sofia.conf]/profiles/profile/settings") {
+		dir, ok := p.Param("tls-cert-dir")
+		if !ok || !path.IsAbs(dir) {
+			continue
+		}
+		at, err := s.Canonical(dir)
+		if err != nil {
+			s.unreadable(dir, err)
+			continue
+		}
+		if !slices.Contains(own, at) && !slices.Contains(out, at) {
+			out = append(out, at)
 		}
 	}
-	return s.folders(func(l layout) string { return l.keys }, more...)
+	return out
 }
 
 // users are root's home, those in passwd(5), and what lies in /home: that of a

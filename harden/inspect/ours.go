@@ -66,17 +66,17 @@ func leftovers(s *scene) {
 		for _, name := range s.all(dir) {
 			p := path.Join(dir, name)
 			switch {
-			case name[0] == '.' && strings.Contains(name, tempMark):
+			case name[0] == '.' && strings.Contains(name, tempMark) && s.glance(p).Kind != host.Folder:
 				s.add(s.gone(Image, p, "a file that a killed run was writing, perhaps with passwords"))
-			case strings.HasPrefix(name, asideMark):
-				s.add(s.goneFolder(Image, p, "what a killed run was about to remove"))
+			case strings.HasPrefix(name, asideMark) && s.glance(p).Kind != host.Folder: // no run sets a folder aside
+				s.add(s.gone(Image, p, "what a killed run was about to remove"))
 			}
 		}
 	}
 	for _, name := range s.list("/root") {
-		if strings.HasPrefix(name, "fs-harden-rollback-") {
+		if strings.HasPrefix(name, "fs-harden-rollback-") || strings.HasPrefix(name, "fs-harden-recovered-") {
 			p := path.Join("/root", name)
-			s.add(advice(Known, p, "what a person had changed before fs-harden rollback, perhaps with passwords", "rm -r "+s.on(p)))
+			s.add(advice(Known, p, "what a person had changed before fs-harden put files back, perhaps with passwords", "rm -r "+s.on(p)))
 		}
 	}
 	s.uploads()
@@ -111,8 +111,11 @@ func (s *scene) written() []string {
 		candidates = append(candidates, s.ConfDir)
 	}
 	if c := s.configuration(); c != nil {
+		own := host.Confine(s.Tree, s.ConfDir)
 		for _, f := range c.Files() {
-			candidates = append(candidates, path.Dir(f))
+			if own.Holds(f) {
+				candidates = append(candidates, path.Dir(f))
+			}
 		}
 	}
 	candidates = append(candidates, s.users()...)

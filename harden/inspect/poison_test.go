@@ -85,7 +85,7 @@ func poisons(t testing.TB) []poison {
 		{"private-keys", wss + ".bak", "private key", image, remove, text(wss+".bak", self.key), false},
 		{"private-keys", "/etc/freeswitch/tls/CA/cakey.pem", "private key", image, remove, text("/etc/freeswitch/tls/CA/cakey.pem", self.key), false},
 		{"private-keys", "/usr/local/freeswitch/certs/dtls-srtp.pem", "private key", image, remove, text("/usr/local/freeswitch/certs/dtls-srtp.pem", "-----BEGIN RSA PRIVATE KEY-----\ndamaged"), false},
-		{"private-keys", "/srv/keys/agent.pem", "private key", image, remove, func(tr tree) {
+		{"private-keys", "/srv/keys/agent.pem", "private key", image, none, func(tr tree) {
 			tr.edit("/etc/freeswitch/autoload_configs/sofia.conf.xml", "<settings>", `<settings><param name="tls-cert-dir" value="/srv/keys"/>`)
 			tr.put("/srv/keys/agent.pem", self.cert+self.key)
 		}, false},
@@ -96,7 +96,7 @@ func poisons(t testing.TB) []poison {
 		{"expanded-configuration", "/usr/local/freeswitch/log/freeswitch.xml.fsxml.tmp", "passwords", image, remove, text("/usr/local/freeswitch/log/freeswitch.xml.fsxml.tmp", "<x/>"), false},
 		{"logs", "/var/log/freeswitch/freeswitch.log", "a log", image, remove, text("/var/log/freeswitch/freeswitch.log", "x"), false},
 		{"logs", "/var/log/freeswitch/freeswitch.log.1", "a log", image, remove, text("/var/log/freeswitch/freeswitch.log.1", "x"), false},
-		{"logs", "/srv/logs/fs.log", "a log", image, remove, text("/srv/logs/fs.log", "x"), false},
+		{"logs", "/srv/logs/fs.log", "a log", image, none, text("/srv/logs/fs.log", "x"), false},
 		{"logs", "/var/log/freeswitch/fs-harden-auth.log", "would ban", image, empty, text("/var/log/freeswitch/fs-harden-auth.log", "x"), false},
 		{"logs", "/var/log/freeswitch/cdr-csv", "records of calls", image, remove, text("/var/log/freeswitch/cdr-csv/Master.csv", "x"), false},
 		{"databases", "/var/lib/freeswitch/db/core.db", "registrations", image, remove, text("/var/lib/freeswitch/db/core.db", "x"), false},

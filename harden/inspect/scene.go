@@ -19,11 +19,13 @@ type scene struct {
 	Tree
 	Options
 	found []*Found
-	told  map[string]bool // what was said of which path
+	told  map[string]*Found // what was said of which path
+	by    map[string]string // the link that led to a file
 
 	layouts []layout // the known ones, and what FreeSWITCH's unit names
 	program string   // that the unit starts; empty, if it does not say
 
+	uids   []int // as whom FreeSWITCH runs
 	homes  []string
 	read   bool          // the configuration was, or could not be
 	config *fsxml.Config // nil where it could not, which was told
@@ -31,15 +33,18 @@ type scene struct {
 }
 
 func newScene(t Tree, o Options) *scene {
-	return &scene{Tree: t, Options: o, told: map[string]bool{}, layouts: layouts}
+	return &scene{Tree: t, Options: o, told: map[string]*Found{}, by: map[string]string{}, layouts: layouts}
 }
 
 // add takes a finding down, the same thing of one path once.
 func (s *scene) add(f *Found) {
 	key := f.Path + "\x00" + f.Why
-	if !s.told[key] {
-		s.told[key] = true
+	switch before := s.told[key]; {
+	case before == nil:
+		s.told[key] = f
 		s.found = append(s.found, f)
+	case before.Fix == None: // it was come upon by a link first
+		*before = *f
 	}
 }
 
@@ -53,14 +58,23 @@ func (s *scene) glance(p string) host.Glimpse {
 	return g
 }
 
-// file tells of the file at p, and where it really is if p is a link.
+// file tells of the file at p, and where it really is if p is a link. What a link
+// leads to is found, and no run removes it: see gone.
 func (s *scene) file(p string) (at string, g host.Glimpse, ok bool) {
-	if g = s.glance(p); g.Kind == host.Symlink {
+	if g = s.glance(p); g.Kind != host.Symlink {
+		delete(s.by, p)
+	} else {
 		to, err := s.Canonical(p)
+		var unsafe *host.UnsafeError
+		if errors.As(err, &unsafe) {
+			s.add(advice(Known, p, "is a symlink to "+g.Target+", out of what its owner may change, so nobody looked where it leads", s.rm(p)+", or look there yourself"))
+			return p, g, false
+		}
 		if err != nil {
 			s.unreadable(p, err)
-			return "", g, false
+			return p, g, false
 		}
+		s.by[to] = p
 		p, g = to, s.glance(to)
 	}
 	return p, g, g.Kind == host.File

@@ -22,11 +22,11 @@ func sharedSecrets(s *scene) {
 	if c == nil {
 		return
 	}
-	baked, err := state.ReadBaked(regular{s.Tree})
+	baked, err := state.ReadBaked(s.Tree)
 	if err != nil {
 		s.add(advice(Image, state.BakedPath, err.Error(), s.harden("apply")))
 	}
-	committed, err := state.ReadCommitted(regular{s.Tree})
+	committed, err := state.ReadCommitted(s.Tree)
 	if err != nil {
 		s.add(advice(Image, state.CommittedPath, err.Error(), s.rm(state.CommittedPath)))
 	}

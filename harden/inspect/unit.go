@@ -12,6 +12,7 @@ type unit struct {
 	file    string   // the one that has the command
 	command []string // words, with the variables in them put in; none, if it starts nothing
 	workDir string   // WorkingDirectory=
+	user    string   // User=
 }
 
 // unit reads the unit's files, the last word last. Each is what it adds to those
@@ -20,6 +21,9 @@ func (s *scene) unit() unit {
 	var u unit
 	var command, environment, files []string
 	for _, file := range s.Unit {
+		if !s.fromRoot(file) {
+			continue
+		}
 		section := ""
 		for _, l := range s.joined(file) {
 			if strings.HasPrefix(l, "[") {
@@ -38,6 +42,8 @@ func (s *scene) unit() unit {
 				files = collect(files, value)
 			case "WorkingDirectory":
 				u.workDir = strings.TrimPrefix(value, "-")
+			case "User":
+				u.user = value
 			}
 		}
 	}
@@ -46,6 +52,17 @@ func (s *scene) unit() unit {
 		u.command = append(u.command, strings.Fields(variables["FREESWITCH_OPTS"])...) // switch.c:537
 	}
 	return u
+}
+
+// fromRoot tells whether a file says where FreeSWITCH keeps things, or is told of:
+// what anybody but root may write does not.
+func (s *scene) fromRoot(file string) bool {
+	if s.rootsAlone(file) {
+		return true
+	}
+	s.add(advice(Known, file, "is part of FreeSWITCH's unit, and others than root may change it: what it says of folders was passed over",
+		"chown root: "+s.on(file)+"; chmod go-w "+s.on(file)))
+	return false
 }
 
 // collect adds the words of a setting to those before it.
@@ -84,6 +101,9 @@ func (s *scene) environment(assignments, patterns []string) map[string]string {
 		files = append(files, found...)
 	}
 	for _, file := range files[:min(len(files), maxEnvironmentFiles)] {
+		if !s.fromRoot(file) {
+			continue
+		}
 		for _, l := range s.joined(file) {
 			set(strings.Join(words(l), " "))
 		}

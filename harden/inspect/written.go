@@ -3,6 +3,7 @@ package inspect
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
@@ -20,7 +21,7 @@ func expandedConfiguration(s *scene) {
 	for _, dir := range s.logFolders() {
 		for _, name := range s.list(dir) {
 			if at, g, ok := s.file(path.Join(dir, name)); ok && isExpanded(name) && g.Size > 0 {
-				s.add(s.gone(Image, at, "the whole configuration as FreeSWITCH read it, passwords among it"))
+				s.addOwn(s.gone(Image, at, "the whole configuration as FreeSWITCH read it, passwords among it"))
 			}
 		}
 	}
@@ -29,6 +30,7 @@ func expandedConfiguration(s *scene) {
 // logs looks for any log that holds something. Call records lie in folders of
 // their own, a file a call: such a folder is one finding.
 func logs(s *scene) {
+	s.logsElsewhere()
 	for _, dir := range s.logFolders() {
 		for _, name := range s.list(dir) {
 			p := path.Join(dir, name)
@@ -37,7 +39,7 @@ func logs(s *scene) {
 			}
 			if s.glance(p).Kind == host.Folder {
 				if s.holdsFiles(p, maxDepth) {
-					s.add(s.goneFolder(Image, p, "records of calls and callers of the machine that the image is made of"))
+					s.addOwn(s.goneFolder(Image, p, "records of calls and callers of the machine that the image is made of"))
 				}
 				continue
 			}
@@ -46,12 +48,45 @@ func logs(s *scene) {
 			case !ok || g.Size == 0:
 			case s.isCoreNamed(name, at): // told as what it is
 			case name == authLog: // fail2ban does not start without the file
-				s.add(s.emptied(Image, at, "addresses that a scan of the build machine came from: every instance would ban them"))
+				s.addOwn(s.emptied(Image, at, "addresses that a scan of the build machine came from: every instance would ban them"))
 			default:
-				s.add(s.gone(Image, at, "a log of the machine that the image is made of: callers, addresses, perhaps passwords"))
+				s.addOwn(s.gone(Image, at, "a log of the machine that the image is made of: callers, addresses, perhaps passwords"))
 			}
 		}
 	}
+}
+
+// logsElsewhere tells of logs that the configuration names in other folders. What
+// lies there only a person may remove: FreeSWITCH's user writes the configuration.
+func (s *scene) logsElsewhere() {
+	c := s.configuration()
+	if c == nil {
+		return
+	}
+	own := s.logFolders()
+	for _, p := range c.Spots(configurations + "[logfile.conf]/profiles/profile/settings") {
+		file, ok := p.Param("logfile")
+		if !ok || !path.IsAbs(file) {
+			continue
+		}
+		if dir, err := s.Canonical(path.Dir(file)); err == nil && slices.Contains(own, dir) {
+			continue
+		}
+		rolled, err := s.Glob(globQuoted(path.Clean(file)) + ".*")
+		if err != nil {
+			s.unreadable(file, err)
+		}
+		for _, name := range append([]string{path.Clean(file)}, rolled...) {
+			if at, g, ok := s.file(name); ok && g.Size > 0 {
+				s.add(advice(Image, at, "a log of the machine that the image is made of, in a folder that only the configuration names: nobody removes it by itself", s.rm(at)))
+			}
+		}
+	}
+}
+
+// globQuoted is a path as a pattern that matches it alone.
+func globQuoted(p string) string {
+	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(p)
 }
 
 // databases looks for FreeSWITCH's, and for what SQLite keeps beside them.
@@ -62,7 +97,7 @@ func databases(s *scene) {
 				continue
 			}
 			if at, g, ok := s.file(path.Join(dir, name)); ok && g.Size > 0 {
-				s.add(s.gone(Image, at, "registrations, voicemail and limits of the machine that the image is made of"))
+				s.addOwn(s.gone(Image, at, "registrations, voicemail and limits of the machine that the image is made of"))
 			}
 		}
 	}
@@ -80,7 +115,7 @@ func runFiles(s *scene) {
 	for _, dir := range s.folders(func(l layout) string { return l.run }) {
 		p := path.Join(dir, "freeswitch.pid")
 		if at, g, ok := s.file(p); ok && g.Size > 0 {
-			s.add(s.gone(Image, at, "names a process of the build: FreeSWITCH may take itself for running"))
+			s.addOwn(s.gone(Image, at, "names a process of the build: FreeSWITCH may take itself for running"))
 		}
 	}
 }
