@@ -21,6 +21,8 @@ type engine struct {
 	out  Sink
 	// made are folders that this run had to make for its records.
 	made []string
+	// undoing hears that things are put back from now on.
+	undoing func()
 	// fault, in tests, makes a step fail after its changes were written.
 	fault func(step string) error
 }
@@ -196,15 +198,16 @@ func (e *engine) stillThere(en plannedEntry) error {
 	return nil
 }
 
-// undoTimeout bounds putting things back, which also happens when the run's own
+// UndoTimeout bounds putting things back on the running system, which also happens when the run's own
 // time is up.
-const undoTimeout = time.Minute
+const UndoTimeout = time.Minute
 
 func (e *engine) undo(j *journal.Journal, acted []Action) (kept string, err error) {
+	e.undoing()
 	if kept, err = j.Undo(); err != nil {
 		return kept, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), undoTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), UndoTimeout)
 	defer cancel()
 	var errs []error
 	for _, a := range slices.Backward(acted) {

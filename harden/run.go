@@ -29,6 +29,9 @@ type Runner struct {
 	// FreeSWITCH and removes what no image may hold. Where nothing runs it is so
 	// anyway.
 	Image bool
+	// Undoing, where it is not nil, is called before things are put back, which
+	// takes up to UndoTimeout whatever became of the run's own time.
+	Undoing func()
 
 	program string                  // see Machine; this process's own where it is empty
 	fault   func(step string) error // see engine
@@ -76,8 +79,11 @@ func (r *Runner) start(phase report.Phase, p *plan.Plan) *session {
 	live, why := r.Host.Live()
 	s := &session{
 		Runner: r,
-		engine: engine{host: r.Host, out: r.Out, fault: r.fault},
+		engine: engine{host: r.Host, out: r.Out, fault: r.fault, undoing: r.Undoing},
 		report: &report.Report{Version: report.Version, Phase: phase, Steps: []report.Step{}},
+	}
+	if s.engine.undoing == nil {
+		s.engine.undoing = func() {}
 	}
 	s.m = &Machine{
 		View: host.NewView(r.Host), Plan: p, Phase: phase, Started: time.Now(), Live: live, WhyNot: why,

@@ -45,6 +45,8 @@ type invocation struct {
 	report  string
 	image   bool
 	strict  bool
+
+	watchdog *watchdog
 }
 
 func parse(args []string, help io.Writer) (*invocation, error) {

@@ -43,7 +43,7 @@ func apply(ctx context.Context, inv *invocation, stdout io.Writer) error {
 	if inv.report != "" {
 		err = errors.Join(err, writeReport(inv.report, rep))
 	}
-	return close(inv, stdout, rep, err)
+	return end(inv, stdout, rep, err)
 }
 
 func firstboot(ctx context.Context, inv *invocation, stdout io.Writer) error {
@@ -72,7 +72,7 @@ func phase(inv *invocation, stdout io.Writer, run func(*harden.Runner) (*report.
 		return err
 	}
 	rep, err := run(r)
-	return close(inv, stdout, rep, err)
+	return end(inv, stdout, rep, err)
 }
 
 func gate(ctx context.Context, inv *invocation, _ io.Writer) error {
@@ -113,7 +113,7 @@ func runner(inv *invocation, stdout io.Writer) (*harden.Runner, error) {
 	if inv.json {
 		out = &lines{json.NewEncoder(stdout)}
 	}
-	return &harden.Runner{Host: h, Out: out, Steps: harden.Steps()}, nil
+	return &harden.Runner{Host: h, Out: out, Steps: harden.Steps(), Undoing: func() { inv.watchdog.undoing.Store(true) }}, nil
 }
 
 func readPlan(path string) (*plan.Plan, error) {
@@ -154,8 +154,8 @@ func writeReport(path string, rep *report.Report) error {
 	return nil
 }
 
-// close ends the output with the report, also of a run that failed.
-func close(inv *invocation, stdout io.Writer, rep *report.Report, err error) error {
+// end closes the output with the report, also of a run that failed.
+func end(inv *invocation, stdout io.Writer, rep *report.Report, err error) error {
 	if inv.json {
 		return errors.Join(err, json.NewEncoder(stdout).Encode(report.Event{Final: rep}))
 	}

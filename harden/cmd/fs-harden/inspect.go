@@ -21,7 +21,7 @@ func inspect(ctx context.Context, inv *invocation, stdout io.Writer) error {
 	}
 	rep, err := r.Inspect(ctx, inv.strict)
 	if inv.json {
-		return close(inv, stdout, rep, err)
+		return end(inv, stdout, rep, err)
 	}
 	for _, text := range rep.Warnings {
 		fmt.Fprintf(stdout, "warning    %s\n", text)

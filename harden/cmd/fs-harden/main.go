@@ -59,6 +59,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, inv.command.deadline)
 	defer cancel()
+	inv.watchdog = &watchdog{exit: os.Exit, grace: stuckGrace}
+	ended := make(chan struct{})
+	defer close(ended)
+	inv.watchdog.watch(ctx, ended, stderr, inv.command.name)
 	err = inv.command.run(ctx, inv, stdout)
 	if errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("ended by a signal: %w; run it again", err)
