@@ -26,8 +26,17 @@ func (s *scene) isRoot(uid int) bool {
 // of that user's may have been put in the place of another.
 func (s *scene) isFreeSWITCHs(p string) bool {
 	uid, dir := s.glance(p).UID, path.Dir(p)
-	own := slices.Contains(s.freeswitchUIDs(), uid)
-	return (own || s.isRoot(uid)) && (slices.Contains(s.freeswitchUIDs(), s.glance(dir).UID) || s.rootsAlone(dir))
+	if !slices.Contains(s.freeswitchUIDs(), uid) && !s.isRoot(uid) {
+		return false
+	}
+	g := s.glance(dir)
+	return slices.Contains(s.freeswitchUIDs(), g.UID) || s.rootsAlone(dir) || othersWrite(g) && s.rootsAlone(path.Dir(dir))
+}
+
+// othersWrite tells whether users may change the names in a folder, or what a file
+// holds, beside its owner.
+func othersWrite(g host.Glimpse) bool {
+	return g.Mode&0o002 != 0 || g.Mode&0o020 != 0 && g.GID != 0 && g.GID != os.Getegid()
 }
 
 // freeswitchUIDs are the users as whom FreeSWITCH runs: its packages' own, and what
@@ -95,8 +104,7 @@ func (s *scene) rootsAlone(p string) bool {
 			to, err := s.Canonical(at)
 			return err == nil && s.rootsAlone(path.Dir(at)) && s.rootsAlone(to)
 		}
-		othersWrite := g.Mode&0o002 != 0 || g.Mode&0o020 != 0 && g.GID != 0 && g.GID != os.Getegid()
-		if g.Kind != host.Absent && (!s.isRoot(g.UID) || othersWrite) {
+		if g.Kind != host.Absent && (!s.isRoot(g.UID) || othersWrite(g)) {
 			return false
 		}
 		if at == "/" {
