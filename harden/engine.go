@@ -113,7 +113,11 @@ func largest(plans []planned) int {
 func (e *engine) carryOutOne(ctx context.Context, now *Machine, j *journal.Journal, p planned, acted *[]Action) (report.Step, error) {
 	e.out.Begin(p.step.Name)
 	st := report.Step{Name: p.step.Name, Status: p.status, Reason: p.reason, Changes: p.shown}
-	err := e.write(ctx, now, j, p, acted)
+	spared, err := e.write(ctx, j, p, acted)
+	for _, s := range spared {
+		st.Changes = slices.DeleteFunc(slices.Clone(st.Changes), func(c report.Change) bool { return c.Path == s.Path })
+		now.warnOfHome(s.Err)
+	}
 	if err == nil && e.fault != nil {
 		err = e.fault(p.step.Name)
 	}
@@ -150,29 +154,25 @@ func (e *engine) check(ctx context.Context, now *Machine, s Step) (found []repor
 	return found, checks
 }
 
-func (e *engine) write(ctx context.Context, now *Machine, j *journal.Journal, p planned, acted *[]Action) error {
+func (e *engine) write(ctx context.Context, j *journal.Journal, p planned, acted *[]Action) (spared []journal.Spared, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	for _, en := range p.entries {
 		if err := e.stillThere(en); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	spared, err := j.Write(p.step.Name, p.forJournal())
-	if err != nil {
-		return err
-	}
-	for _, err := range spared {
-		now.Warn("%v; it is left out, and whoever wants it mends that and runs fs-harden rotate", err)
+	if spared, err = j.Write(p.step.Name, p.forJournal()); err != nil {
+		return nil, err
 	}
 	for _, a := range p.actions {
 		*acted = append(*acted, a) // before Do: one that failed half way is undone too
 		if err := a.Do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", a.Name, err)
+			return spared, fmt.Errorf("%s: %w", a.Name, err)
 		}
 	}
-	return nil
+	return spared, nil
 }
 
 // stillThere refuses to write over what somebody else wrote after the step had

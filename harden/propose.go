@@ -116,7 +116,7 @@ func (p *planned) add(m *Machine, c Change) error {
 	}
 	switch {
 	case err != nil && c.As != nil:
-		m.Warn("%v; it is left out, and whoever wants it mends that and runs fs-harden rotate", err)
+		m.warnOfHome(err)
 		return nil
 	case err != nil:
 		return err

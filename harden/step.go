@@ -128,6 +128,11 @@ func (m *Machine) Config() (*fsxml.Config, error) {
 // Warn puts a sentence into the report that is not a failure.
 func (m *Machine) Warn(format string, args ...any) { m.warn(fmt.Sprintf(format, args...)) }
 
+// warnOfHome says that something in a home was left out.
+func (m *Machine) warnOfHome(err error) {
+	m.Warn("%v; it is left out: once that is mended, run fs-harden rotate", err)
+}
+
 // keepConfig spares the next step the reading of what this one has proven.
 func (m *Machine) keepConfig(c *fsxml.Config) {
 	if c != nil {

@@ -36,9 +36,15 @@ func New(h *host.Host, made []string, largest int) *Journal {
 	return j
 }
 
-// Write writes down what the entries of a step replace, and then replaces it.
-// spared says what could not be written into users' homes.
-func (j *Journal) Write(step string, entries []Entry) (spared []error, err error) {
+// Spared is what could not be written into a user's home.
+type Spared struct {
+	Path string
+	Err  error
+}
+
+// Write writes down what the entries of a step replace, and then replaces it, but
+// for what is spared.
+func (j *Journal) Write(step string, entries []Entry) (spared []Spared, err error) {
 	if err := j.record(step, entries); err != nil {
 		return nil, err
 	}
@@ -52,7 +58,7 @@ func (j *Journal) Write(step string, entries []Entry) (spared []error, err error
 	}
 	for _, en := range homes {
 		if err := j.host.PutAll(after([]Entry{en})...); err != nil {
-			spared = append(spared, err)
+			spared = append(spared, Spared{en.Path, err})
 			j.entries = slices.DeleteFunc(j.entries, func(x Entry) bool { return x.Path == en.Path })
 		}
 	}

@@ -16,6 +16,9 @@ from fail2ban.server.actions import ActionBase
 from fail2ban.server.mytime import MyTime
 
 RULES = "/etc/fs-harden/nftables.nft"
+
+# By its path: fail2ban's own begins with /usr/local, where others may write.
+NFT = "/usr/sbin/nft"
 TABLE = "inet fs_harden"
 
 # How many elements one line of nft takes; lines are one transaction all the same.
@@ -40,7 +43,7 @@ def single(address):
 
 def nft(*args, **kwargs):
     try:
-        done = subprocess.run(("nft",) + args, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        done = subprocess.run((NFT,) + args, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               timeout=TIMEOUT, universal_newlines=True, **kwargs)
     except (OSError, subprocess.SubprocessError) as e:
         raise NftError("nft cannot be run: %s: install nftables" % e)
