@@ -4,7 +4,6 @@ go 1.25.10
 
 require (
 	github.com/beevik/etree v1.8.1
-	github.com/cyphar/filepath-securejoin v0.7.0
 	github.com/hashicorp/hcl/v2 v2.24.0
 	github.com/hashicorp/packer-plugin-sdk v0.6.9
 	github.com/rogpeppe/go-internal v1.16.0

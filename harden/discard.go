@@ -32,6 +32,9 @@ func (p *planned) discard(m *Machine, c Change) error {
 	default:
 		err = p.drop(m, c.Path, g, path.Dir(c.Path))
 	}
+	for i := range p.entries[before:] {
+		p.entries[before+i].As = c.As
+	}
 	if len(p.entries) > before {
 		p.shown = append(p.shown, report.Change{Path: c.Path, Action: action, Summary: c.Summary})
 	}

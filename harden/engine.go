@@ -70,8 +70,12 @@ func (e *engine) carryOut(ctx context.Context, m *Machine, plans []planned) ([]r
 			plans = append(plans[:i+1], rest...)
 		}
 	}
-	if err := j.Close(); err != nil {
+	left, err := j.Close()
+	if err != nil {
 		return done, e.putBack(j, acted, err)
+	}
+	if err := errors.Join(left...); err != nil {
+		return done, fmt.Errorf("all else is done and stays: %w; look who may change that folder, and remove it", err)
 	}
 	return done, nil
 }

@@ -44,7 +44,7 @@ func lookThrough(ctx context.Context, m *Machine, strict bool) ([]inspect.Found,
 
 // removal is what a finding asks for.
 func removal(f inspect.Found) Change {
-	c := Change{Path: f.Path, Node: host.Node{Kind: host.Absent}, Summary: f.Why, Discard: true}
+	c := Change{Path: f.Path, Node: host.Node{Kind: host.Absent}, Summary: f.Why, Discard: true, As: f.Home}
 	if f.Fix == inspect.Empty {
 		c.Node.Kind = host.File
 	}

@@ -3,11 +3,8 @@ package host
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // asideMark begins the name of what a run has set aside until it is final. It
@@ -52,50 +49,4 @@ func (h *Host) MoveAll(moves ...Move) error {
 		}
 	}
 	return changed.sync()
-}
-
-// RemoveAll removes paths with all that is in them, durably. No link is followed.
-func (h *Host) RemoveAll(paths ...string) error {
-	defer h.use()()
-	defer h.forget()
-	var changed folders
-	for _, path := range paths {
-		at, err := h.beside(path)
-		if err == nil && at.dir != nil {
-			err = removeTree(at.dir.fd, at.name)
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("removing %s: %w%s", path, err, hint(err)), changed.sync())
-		}
-		if at.dir != nil {
-			changed.add(at.dir)
-		}
-	}
-	return changed.sync()
-}
-
-// removeTree removes what is called name in an open folder.
-func removeTree(at int, name string) error {
-	err := unix.Unlinkat(at, name, 0)
-	if err == nil || errors.Is(err, unix.ENOENT) {
-		return nil
-	}
-	if !errors.Is(err, unix.EISDIR) {
-		return err
-	}
-	fd, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Close(fd) }() // only read
-	names, err := list(fd)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := removeTree(fd, name); err != nil {
-			return err
-		}
-	}
-	return unix.Unlinkat(at, name, unix.AT_REMOVEDIR)
 }

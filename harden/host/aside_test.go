@@ -33,21 +33,6 @@ func TestMoveAllPassesOverWhatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestRemoveAllFollowsNoLink(t *testing.T) {
-	h, root := tree(t)
-	write(t, root, "/a/deep/file", "1")
-	write(t, root, "/kept/file", "2")
-	link(t, root, "/a/link", "/kept")
-	link(t, root, "/link", "/kept")
-	if err := h.RemoveAll("/a", "/link", "/none", "/none/deeper"); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(t, root); !slices.Equal(got, []string{"kept"}) {
-		t.Errorf("left: %q", got)
-	}
-	content(t, filepath.Join(root, "kept/file"))
-}
-
 // A hole of a terabyte: whoever reads it never ends.
 func TestOutlineReadsNothing(t *testing.T) {
 	h, root := tree(t)

@@ -83,7 +83,6 @@ func TestASwappedFolder(t *testing.T) {
 		"remove": func(h *Host) error { return h.Put("/fs/x/theirs", Node{Kind: Absent}) },
 		"move":   func(h *Host) error { return h.MoveAll(Move{"/fs/x/theirs", "/fs/x/gone"}) },
 		"rename": func(h *Host) error { return h.Rename("/fs/x/theirs", "/fs/x/gone") },
-		"all":    func(h *Host) error { return h.RemoveAll("/fs/x/theirs") },
 		"sweep":  func(h *Host) error { return h.Sweep("/fs/x") },
 		"list":   func(h *Host) error { _, err := h.ReadDir("/fs/x"); return err },
 		"lookup": func(h *Host) error { _, err := h.Lookup("/fs/x/theirs"); return err },

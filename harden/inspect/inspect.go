@@ -38,6 +38,8 @@ type Found struct {
 	Look  string // the look that found it: the report's step
 	Owner Owner
 	Fix   Fix
+	// Home is the user in whose home the path lies, nil for root's and FreeSWITCH's.
+	Home *host.User
 	// Needed marks what a running build cannot be without, the key that Packer
 	// comes in with among it: a warning until then, also with Options.Strict.
 	Needed bool
@@ -91,7 +93,7 @@ func (s *scene) run(l Named) []*Found {
 	s.found = nil
 	l.Look(s)
 	for _, f := range s.found {
-		f.Look, f.Severity = l.Name, s.weigh(f)
+		f.Look, f.Severity, f.Home = l.Name, s.weigh(f), s.homeOwner(f.Path)
 		if s.Building && f.Owner == System && f.Fix != None {
 			f.Remedy = "cleanup_system = true in the provisioner's block, or " + f.Remedy
 		}

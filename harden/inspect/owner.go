@@ -66,6 +66,19 @@ func (s *scene) freeswitchUIDs() []int {
 	return s.uids
 }
 
+// homeOwner is the user in whose home a path lies, nil for root and FreeSWITCH's.
+func (s *scene) homeOwner(p string) *host.User {
+	for _, home := range s.users() {
+		if !strings.HasPrefix(p, home+"/") {
+			continue
+		}
+		if g := s.glance(home); g.Kind == host.Folder && !s.isRoot(g.UID) && !slices.Contains(s.freeswitchUIDs(), g.UID) {
+			return &host.User{UID: g.UID, GID: g.GID}
+		}
+	}
+	return nil
+}
+
 // addOwn is add for what lies in one of FreeSWITCH's folders: what is not
 // FreeSWITCH's stays.
 func (s *scene) addOwn(f *Found) {

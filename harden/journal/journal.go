@@ -114,7 +114,8 @@ func (j *Journal) Undo() (kept string, err error) {
 	if err := j.putBack(); err != nil {
 		return kept, err
 	}
-	return kept, j.remove()
+	_, err = j.remove() // what was set aside is back
+	return kept, err
 }
 
 // putBack goes through the entries, last one first. What was set aside is
@@ -136,6 +137,9 @@ func (j *Journal) putBack() error {
 			}
 		}
 		switch {
+		case aside && !j.isAside(en):
+		case aside && en.As != nil:
+			_ = j.host.MoveAll(host.Move{From: en.Aside, To: en.Path}) // see Entry.As
 		case aside:
 			moves = append(moves, host.Move{From: en.Aside, To: en.Path})
 		case !touched[en.Path] && j.untouched(en):
@@ -149,6 +153,13 @@ func (j *Journal) putBack() error {
 	return done()
 }
 
+// isAside tells whether what an entry has set aside may be what stands there now. Who
+// owns the folder may have put something else in its place.
+func (j *Journal) isAside(en Entry) bool {
+	g, err := j.host.Glance(en.Aside)
+	return err != nil || g.Kind == en.Before.Kind // what is wrong is told by the rename
+}
+
 // untouched tells whether a path is still as it was: the run did not come to it,
 // or could not write there, and then putting it back could not either.
 func (j *Journal) untouched(en Entry) bool {
@@ -157,18 +168,19 @@ func (j *Journal) untouched(en Entry) bool {
 }
 
 // Close makes the run final: its originals are added to those of earlier runs,
-// what it discarded is removed, and so is the journal.
-func (j *Journal) Close() error {
+// what it discarded is removed, and so is the journal. left is what could not be
+// removed then; nothing is to be undone for that.
+func (j *Journal) Close() (left []error, err error) {
 	if len(j.entries) == 0 {
-		return nil
+		return nil, nil
 	}
 	originals, err := Originals(j.host)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	kept := slices.DeleteFunc(slices.Clone(j.entries), func(en Entry) bool { return en.Discard })
 	if err := j.host.Put(OriginalsPath, encoded(merge(merge(originals, j.made), kept))); err != nil {
-		return err
+		return nil, err
 	}
 	return j.remove()
 }
@@ -193,15 +205,4 @@ func setAside(h *host.Host, entries []Entry) error {
 		}
 	}
 	return h.MoveAll(moves...)
-}
-
-// asides are the names to which the entries were set aside.
-func asides(entries []Entry) []string {
-	var out []string
-	for _, en := range entries {
-		if en.Aside != "" {
-			out = append(out, en.Aside)
-		}
-	}
-	return out
 }

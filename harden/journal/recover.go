@@ -14,43 +14,51 @@ import (
 // instant at which a run becomes final: half a journal must never be undone.
 const finishedDir = state.Dir + "/journal.finished"
 
-func (j *Journal) remove() error {
+func (j *Journal) remove() (left []error, err error) {
 	if !j.opened && !j.host.Exists(Dir) {
-		return nil
+		return nil, nil
 	}
 	if err := j.host.Rename(Dir, finishedDir); err != nil {
-		return err
+		return nil, err
 	}
 	return sweepFinished(j.host)
 }
 
-func sweepFinished(h *host.Host) error {
+// sweepFinished removes what a run that is final has set aside, and then its
+// journal. left is what could not be removed: the run is final all the same.
+func sweepFinished(h *host.Host) (left []error, err error) {
 	names, err := h.ReadDir(finishedDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// While its journal is there, what was set aside can be found: it goes first.
 	entries, err := readJournal(h, finishedDir, names)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := h.RemoveAll(asides(entries)...); err != nil {
-		return err
+	for _, en := range entries {
+		if en.Aside == "" {
+			continue
+		}
+		if err := h.Put(en.Aside, host.Node{Kind: host.Absent}); err != nil {
+			left = append(left, fmt.Errorf("%s, which was to be removed, is still there as %s: %w", en.Path, en.Aside, err))
+		}
 	}
 	var gone []host.Placed
 	for _, name := range append(names, "") {
 		gone = append(gone, host.Placed{Path: filepath.Join(finishedDir, name), Node: host.Node{Kind: host.Absent}})
 	}
-	return h.PutAll(gone...)
+	return left, h.PutAll(gone...)
 }
 
 // Recover puts back what a killed run had changed, and removes what it
 // left half written. kept is as Undo has it.
 func Recover(h *host.Host) (recovered bool, kept string, err error) {
-	if err := errors.Join(h.Sweep(state.Dir), sweepFinished(h)); err != nil {
+	_, err = sweepFinished(h) // its own run has told of what is left
+	if err := errors.Join(h.Sweep(state.Dir), err); err != nil {
 		return false, "", err
 	}
 	names, err := h.ReadDir(Dir)
