@@ -42,6 +42,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			base := newTree(t, helper)
 			for _, command := range c.before {
 				base.must(command)
+				base.withAdmin()
 			}
 			kills := 0
 			for _, call := range writing {
@@ -159,6 +160,23 @@ func newTree(t *testing.T, helper string) tree {
 	return tr
 }
 
+const adminFile = "home/alice/.fs_cli_conf"
+
+// withAdmin gives a baked tree an admin user, who has a home.
+func (tr tree) withAdmin() {
+	tr.t.Helper()
+	const uid = 1001
+	home, plan := filepath.Join(tr.dir, filepath.Dir(adminFile)), filepath.Join(tr.dir, "etc/fs-harden/plan.json")
+	b, err := os.ReadFile(plan)
+	if err == nil {
+		err = os.WriteFile(plan, bytes.Replace(b, []byte(`"admin_users": []`), []byte(`"admin_users": ["alice"]`), 1), 0o600)
+	}
+	if err := errors.Join(err, os.MkdirAll(home, 0o700), os.Chown(home, uid, uid),
+		os.WriteFile(filepath.Join(tr.dir, "etc/passwd"), []byte("root:x:0:0:root:/root:/bin/sh\nalice:x:1001:1001::/home/alice:/bin/sh\n"), 0o644)); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
 // traces are what a bake removes for good.
 var traces = [...]string{"etc/freeswitch/tls/wss.pem", "var/log/freeswitch/freeswitch.log", "var/lib/freeswitch/db/core.db"}
 
@@ -248,6 +266,9 @@ func (tr tree) consistent() {
 		esl != read("root/freeswitch-credentials.txt", `event_socket_password = (\S*)`) ||
 		esl != read("etc/fs_cli.conf", `password => (\S*)`) {
 		tr.t.Error("the files hold different secrets")
+	}
+	if _, err := os.Stat(filepath.Join(tr.dir, filepath.Dir(adminFile))); err == nil && esl != read(adminFile, `password => (\S*)`) {
+		tr.t.Error("the admin user's file holds another secret")
 	}
 	if err := filepath.WalkDir(tr.dir, func(p string, d fs.DirEntry, err error) error {
 		if err == nil && strings.HasPrefix(d.Name(), ".fs-harden-aside-") {
