@@ -140,6 +140,7 @@ func TestForgetTouchesNothingOfOthers(t *testing.T) {
 	tr.link("/etc/freeswitch/tls/k.pem", "/etc/ssh/ssh_host_rsa_key")
 	tr.link("/home/admin/.fs_cli_conf", "/srv/other.conf")
 	tr.link("/home/admin/.bash_history", "/etc/shadow")
+	tr.link("/root/.fs_cli_conf", "/srv/other.conf") // root's own, and what it leads to is not ours
 	tr.forget()
 	for p, text := range theirs {
 		if got := tr.read(p); got != text {

@@ -108,20 +108,21 @@ func (p *planned) add(m *Machine, c Change) error {
 	if c.Discard {
 		return p.discard(m, c)
 	}
-	before, err := m.lookup(c.Path, c.As)
-	if err != nil {
-		err = fmt.Errorf("looking at %s: %w", c.Path, err)
-	} else if before.Kind == host.Folder && c.Node.Kind != host.Folder && c.Node.Kind != host.Absent {
-		err = fmt.Errorf("%s is a folder where a file belongs: move it out of the way", c.Path)
+	if c.As != nil {
+		if err := p.addInHome(m, c); err != nil {
+			m.warnOfHome(err)
+		}
+		return nil
 	}
-	switch {
-	case err != nil && c.As != nil:
-		m.warnOfHome(err)
+	before, err := m.Lookup(c.Path)
+	if err != nil {
+		return fmt.Errorf("looking at %s: %w", c.Path, err)
+	}
+	if host.Same(before, c.Node) {
 		return nil
-	case err != nil:
+	}
+	if err := inTheWay(c, before); err != nil {
 		return err
-	case host.Same(before, c.Node):
-		return nil
 	}
 	parents, err := m.Parents(c.Path)
 	if err != nil {
@@ -135,7 +136,7 @@ func (p *planned) add(m *Machine, c Change) error {
 			}
 			continue
 		}
-		if err := p.stage(m, plannedEntry{Entry: journal.Entry{Path: dir, After: host.Node{Kind: host.Folder, Mode: 0o755}}}); err != nil {
+		if err := p.stage(m, plannedEntry{Entry: journal.Entry{Path: dir, Before: host.Node{Kind: host.Absent}, After: host.Node{Kind: host.Folder, Mode: 0o755}}}); err != nil {
 			return err
 		}
 	}
@@ -145,11 +146,39 @@ func (p *planned) add(m *Machine, c Change) error {
 			if err != nil {
 				return err
 			}
-			if err := p.stage(m, plannedEntry{Entry: journal.Entry{Path: bak, After: before}}); err != nil {
+			if err := p.stage(m, plannedEntry{Entry: journal.Entry{Path: bak, Before: old, After: before}}); err != nil {
 				return err
 			}
 		}
 	}
+	return p.show(m, c, before)
+}
+
+// addInHome is add for what lies in a user's home. It is looked at once, and
+// whatever is wrong with it is his.
+func (p *planned) addInHome(m *Machine, c Change) error {
+	before, err := m.View.As(*c.As).Lookup(c.Path)
+	if err != nil {
+		return fmt.Errorf("looking at %s: %w", c.Path, err)
+	}
+	if host.Same(before, c.Node) {
+		return nil
+	}
+	if err := inTheWay(c, before); err != nil {
+		return err
+	}
+	return p.show(m, c, before)
+}
+
+func inTheWay(c Change, before host.Node) error {
+	if before.Kind == host.Folder && c.Node.Kind != host.Folder && c.Node.Kind != host.Absent {
+		return fmt.Errorf("%s is a folder where a file belongs: move it out of the way", c.Path)
+	}
+	return nil
+}
+
+// show stages the change itself, for the report to tell of.
+func (p *planned) show(m *Machine, c Change, before host.Node) error {
 	action := "edit"
 	switch {
 	case c.Node.Kind == host.Absent:
@@ -157,16 +186,17 @@ func (p *planned) add(m *Machine, c Change) error {
 	case before.Kind == host.Absent:
 		action = "create"
 	}
+	if err := p.stage(m, plannedEntry{Entry: journal.Entry{Path: c.Path, Before: before, After: c.Node, As: c.As}, mask: c.Mask}); err != nil {
+		return err
+	}
 	p.shown = append(p.shown, report.Change{Path: c.Path, Action: action, Summary: c.Summary})
-	return p.stage(m, plannedEntry{Entry: journal.Entry{Path: c.Path, After: c.Node, As: c.As}, mask: c.Mask})
+	return nil
 }
 
 func (p *planned) stage(m *Machine, en plannedEntry) error {
-	before, err := m.lookup(en.Path, en.As)
-	if err != nil {
+	if err := m.Stage(en.Path, en.After); err != nil {
 		return err
 	}
-	en.Before = before
 	p.entries = append(p.entries, en)
-	return m.Stage(en.Path, en.After)
+	return nil
 }

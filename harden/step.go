@@ -11,6 +11,7 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/identity"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
@@ -106,6 +107,7 @@ type Machine struct {
 
 	program string // the file of this very program, on the machine that runs us
 	warn    func(string)
+	uids    []int // as whom FreeSWITCH runs
 	config  struct {
 		loaded *fsxml.Config
 		gen    int
@@ -125,6 +127,20 @@ func (m *Machine) Config() (*fsxml.Config, error) {
 	return c, nil
 }
 
+// Runs tells whether a process of that name lives here, a service's or FreeSWITCH's.
+func (m *Machine) Runs(comm string) bool {
+	if m.Rooted() {
+		return false
+	}
+	if m.uids == nil {
+		m.uids = []int{}
+		if unit, err := unitFiles(m); err == nil {
+			m.uids = append(m.uids, inspect.UIDs(m.View, unit)...)
+		}
+	}
+	return m.Host.Runs(comm, m.uids...)
+}
+
 // Warn puts a sentence into the report that is not a failure.
 func (m *Machine) Warn(format string, args ...any) { m.warn(fmt.Sprintf(format, args...)) }
 
@@ -138,14 +154,6 @@ func (m *Machine) keepConfig(c *fsxml.Config) {
 	if c != nil {
 		m.config.loaded, m.config.gen = c, m.Generation()
 	}
-}
-
-// lookup is Lookup with the rights of a user, where there is one.
-func (m *Machine) lookup(path string, as *host.User) (host.Node, error) {
-	if as == nil {
-		return m.Lookup(path)
-	}
-	return m.View.As(*as).Lookup(path)
 }
 
 // asItIs is the same machine with nothing staged: what a check reads.

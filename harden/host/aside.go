@@ -42,6 +42,7 @@ type Move struct{ From, To string }
 // be moved is passed over: a run that was killed may not have come to it.
 func (h *Host) MoveAll(moves ...Move) error {
 	defer h.use()()
+	defer h.forget()
 	var changed folders
 	for _, m := range moves {
 		if err := h.move(m, &changed); err != nil && !absent(err) {

@@ -61,24 +61,29 @@ func (c *Confined) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if g.Kind == Symlink {
+		return nil, fmt.Errorf("%s: %w", at, errSwapped)
+	}
 	if g.Kind == File {
 		if g.Size > maxConfigFile {
 			return nil, fmt.Errorf("%s has %d bytes: no configuration file is that large; move it out of the way", at, g.Size)
 		}
-		if c.left -= g.Size; c.left < 0 {
+		if c.left < g.Size {
 			return nil, fmt.Errorf("the configuration in %s has more than %d MiB: move out what does not belong there", c.folder, maxConfig>>20)
 		}
 		if !c.below(at) && !c.open(at, g) {
 			return nil, fmt.Errorf("%s lies outside of %s, and not every user may read it: it is not read for FreeSWITCH's configuration; put it below %[2]s", at, c.folder)
 		}
 	}
-	return c.files.ReadFile(at)
+	b, err := c.files.ReadFile(at)
+	c.left -= int64(len(b))
+	return b, err
 }
 
 // open tells whether every user may read a file.
 func (c *Confined) open(at string, g Glimpse) bool {
-	if g.Mode&0o004 == 0 {
-		return false
+	if g.Mode&0o004 == 0 || strings.HasPrefix(at, "/proc/") || strings.HasPrefix(at, "/sys/") {
+		return false // what the kernel shows there depends on who asks
 	}
 	for dir := path.Dir(at); dir != "/"; dir = path.Dir(dir) {
 		if d, err := c.files.Glance(dir); err != nil || d.Mode&0o001 == 0 {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,9 +35,14 @@ func inChroot() bool {
 	return err1 == nil && err2 == nil && !os.SameFile(ours, inits)
 }
 
-// Runs tells whether a process of that name (proc(5), comm) lives on this
-// machine. One of a container that this machine holds is not its own.
-func (h *Host) Runs(comm string) bool {
+// firstLogin is the first user id that people are given; services have smaller ones
+// (login.defs(5), UID_MIN).
+const firstLogin = 1000
+
+// Runs tells whether a process of that name (proc(5), comm) lives on this machine,
+// as a service or as one of the users: everybody may give a process any name. One of
+// a container that this machine holds is not its own.
+func (h *Host) Runs(comm string, users ...int) bool {
 	if h.Rooted() {
 		return false // and not one of a hundred processes is looked at
 	}
@@ -44,6 +50,9 @@ func (h *Host) Runs(comm string) bool {
 	for _, p := range procs {
 		b, err := os.ReadFile(p) //nolint:gosec // a name of /proc
 		if err != nil || strings.TrimSpace(string(b)) != comm {
+			continue
+		}
+		if uid, ok := processUser(filepath.Dir(p)); ok && uid >= firstLogin && !slices.Contains(users, uid) {
 			continue
 		}
 		// Who may not look at its root is told nothing, and then it counts as ours.
@@ -54,6 +63,23 @@ func (h *Host) Runs(comm string) bool {
 		}
 	}
 	return false
+}
+
+// processUser is as whom a process runs. The owner of its folder is not: that is
+// root's where it may not be dumped.
+func processUser(dir string) (uid int, ok bool) {
+	b, err := os.ReadFile(filepath.Join(dir, "status")) //nolint:gosec // a name of /proc
+	if err != nil {
+		return 0, false
+	}
+	_, rest, _ := strings.Cut(string(b), "\nUid:")
+	line, _, _ := strings.Cut(rest, "\n")
+	f := strings.Fields(line)
+	if len(f) == 0 {
+		return 0, false
+	}
+	uid, err = strconv.Atoi(f[0])
+	return uid, err == nil
 }
 
 // Container tells whether the machine is a container: its DMI data is then the

@@ -16,12 +16,16 @@ const maxListings = 1 << 14
 // only matched by a dot, links followed. A pattern without a wildcard gives
 // itself if it exists.
 func glob(pattern string, list func(dir string) []string, exists func(string) bool) ([]string, error) {
-	listings := 0
+	listings, found := 0, 0
 	return globCounted(pattern, func(dir string) ([]string, error) {
 		if listings++; listings > maxListings {
 			return nil, fmt.Errorf("the pattern %s leads through more than %d folders: name fewer", pattern, maxListings)
 		}
-		return list(dir), nil
+		names := list(dir)
+		if found += len(names); found > maxNames {
+			return nil, fmt.Errorf("the pattern %s leads through more than %d names: name fewer folders", pattern, maxNames)
+		}
+		return names, nil
 	}, exists)
 }
 

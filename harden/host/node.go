@@ -132,7 +132,7 @@ func (p place) fileNode(st *unix.Stat_t, whole bool) (Node, error) {
 	defer func() { _ = unix.Close(fd) }() // only read
 	n, err := p.opened(fd, File)
 	if err == nil && whole {
-		n.Data, err = p.readAll(fd, opened.Size, MaxFile)
+		n.Data, err = p.readAll(fd, opened.Size, p.limit(&opened))
 	}
 	return n, err
 }
@@ -183,6 +183,10 @@ func kernelMode(mode fs.FileMode) uint32 {
 	return kernel
 }
 
+// maxXattrs bounds the extended attributes of a file, in bytes: a label, an access
+// list and a capability have some hundred.
+const maxXattrs = 16 << 10
+
 // xattrs reads every extended attribute: SELinux labels, ACLs, capabilities.
 func xattrs(fd int) (map[string][]byte, error) {
 	size, err := unix.Flistxattr(fd, nil)
@@ -192,15 +196,22 @@ func xattrs(fd int) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if size > maxXattrs {
+		return nil, fmt.Errorf("their names have %d bytes: remove them (attr(1))", size)
+	}
 	names := make([]byte, size)
 	if size, err = unix.Flistxattr(fd, names); err != nil {
 		return nil, err
 	}
 	out := map[string][]byte{}
+	total := 0
 	for _, name := range splitNames(names[:size]) {
 		n, err := unix.Fgetxattr(fd, name, nil)
 		if err != nil {
 			return nil, err
+		}
+		if total += n; total > maxXattrs {
+			return nil, fmt.Errorf("they have more than %d bytes: remove them (attr(1))", maxXattrs)
 		}
 		value := make([]byte, n)
 		if n, err = unix.Fgetxattr(fd, name, value); err != nil {

@@ -33,6 +33,9 @@ func (h *Host) Put(path string, n Node) error { return h.PutAll(Placed{Path: pat
 // changed in it: a site has a thousand SIP profiles in one.
 func (h *Host) PutAll(list ...Placed) error {
 	defer h.use()()
+	if slices.ContainsFunc(list, func(x Placed) bool { return x.Node.Kind != File }) {
+		defer h.forget() // by way of a link, more than one name may lead elsewhere now
+	}
 	var changed folders
 	var err error
 	for _, x := range list {
@@ -64,9 +67,7 @@ func (h *Host) put(x Placed, changed *folders) (err error) {
 		return err
 	}
 	defer back()
-	if x.Node.Kind != File {
-		defer h.forget()
-	}
+	at.dir.drop(at.name)
 	switch x.Node.Kind {
 	case Absent:
 		var removed bool
@@ -89,7 +90,7 @@ func (h *Host) put(x Placed, changed *folders) (err error) {
 type folders []*dir
 
 func (f *folders) add(d *dir) {
-	if !slices.Contains(*f, d) {
+	if !slices.ContainsFunc(*f, func(x *dir) bool { return x.dev == d.dev && x.ino == d.ino }) {
 		*f = append(*f, d)
 	}
 }
@@ -246,7 +247,7 @@ func setTime(fd int, t time.Time) error {
 	}
 	// futimens(3), which x/sys has by a name below /proc alone.
 	times := [2]unix.Timespec{at, at}
-	if _, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0); errno != 0 {
+	if _, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0); errno != 0 { //nolint:gosec // two timespecs, as utimensat(2) takes them
 		return errno
 	}
 	return nil
@@ -357,6 +358,7 @@ func again(call func() error) error {
 // Rename moves a file or folder within one file system, durably.
 func (h *Host) Rename(from, to string) error {
 	defer h.use()()
+	defer h.forget()
 	var changed folders
 	if err := h.move(Move{from, to}, &changed); err != nil {
 		return err
@@ -384,7 +386,8 @@ func (h *Host) move(m Move, changed *folders) error {
 		}
 	}
 	if err == nil {
-		defer h.forget()
+		from.dir.drop(from.name)
+		to.dir.drop(to.name)
 		err = to.rename(from)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"syscall"
 
@@ -11,23 +12,47 @@ import (
 )
 
 const (
-	// MaxFile bounds a file that is read whole, in bytes: some ten times this
-	// program, the largest that it ever has to.
+	// MaxFile bounds a file that is read whole and that others than root can write,
+	// in bytes: a thousand times the largest of vanilla's.
 	MaxFile = 64 << 20
+	// maxOwn bounds one of root's own, in bytes. It is far above what our records
+	// can be, which hold what was replaced.
+	maxOwn = 1 << 30
+	// maxAs bounds one that is read with a user's rights, in bytes: a file of
+	// fs_cli's has some hundred.
+	maxAs = 64 << 10
 	// maxNames bounds a folder that is listed: FreeSWITCH's largest, of ten thousand
 	// users' files or recordings, is a tenth of it.
 	maxNames = 1 << 18
 )
 
 // ReadFile reads a file, following links. What is no regular file is an error,
-// and never waited for, and so is one of more than MaxFile bytes.
+// and never waited for, and so is one of more than MaxFile bytes that is not
+// root's alone.
 func (h *Host) ReadFile(path string) ([]byte, error) {
 	defer h.use()()
 	at, err := h.real(path)
 	if err != nil {
 		return nil, err
 	}
-	return at.read(MaxFile)
+	fd, st, err := at.openFile()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = unix.Close(fd) }() // only read
+	return at.readAll(fd, st.Size, at.limit(&st))
+}
+
+// limit is how many bytes of a file are read whole.
+func (p place) limit(st *unix.Stat_t) int64 {
+	switch {
+	case os.Geteuid() == root && !actsAsRoot():
+		return maxAs
+	case p.dir.realm == root && trusted(st.Uid) && !othersWrite(st):
+		return maxOwn
+	default:
+		return MaxFile
+	}
 }
 
 // Peek reads at most n bytes of a file from offset on, in bytes, links followed
@@ -163,16 +188,6 @@ func inWords(kind uint32) string {
 	default:
 		return "a device"
 	}
-}
-
-// read gives all of the file at the place, if that is not more than limit bytes.
-func (p place) read(limit int64) ([]byte, error) {
-	fd, st, err := p.openFile()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = unix.Close(fd) }() // only read
-	return p.readAll(fd, st.Size, limit)
 }
 
 // readAll reads an open file of that size to its end.

@@ -82,3 +82,20 @@ func TestAHardLink(t *testing.T) {
 		t.Errorf("in root's folder it is read: %q, %v", b, err)
 	}
 }
+
+// Our own records hold what was replaced, and are read however large that was.
+func TestRootsOwnFilesHaveAnotherBound(t *testing.T) {
+	h, root := tree(t)
+	for _, p := range []string{"/var/lib/fs-harden/originals.json", "/fs/vars.xml"} {
+		if err := os.Truncate(write(t, root, p, ""), MaxFile+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	givenAway(t, root, "/fs")
+	if b, err := h.ReadFile("/var/lib/fs-harden/originals.json"); err != nil || len(b) != MaxFile+1 {
+		t.Errorf("root's: %d bytes, %v", len(b), err)
+	}
+	if _, err := h.ReadFile("/fs/vars.xml"); err == nil {
+		t.Error("another's was read whole")
+	}
+}

@@ -4,6 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -21,22 +24,54 @@ func TestRunsSeesAProcessByItsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	here, tree := open(t, "/"), open(t, t.TempDir())
-	if here.Runs("fs-runs-probe") {
+	if here.Runs("fs-runs-probe", os.Getuid()) {
 		t.Fatal("it runs before it was started")
 	}
 	cmd := exec.Command(program, "60")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if !here.Runs("fs-runs-probe") {
+	if !here.Runs("fs-runs-probe", os.Getuid()) {
 		t.Error("it runs, and is not seen")
 	}
-	if tree.Runs("fs-runs-probe") {
+	if tree.Runs("fs-runs-probe", os.Getuid()) {
 		t.Error("something runs below --root")
+	}
+	if os.Getuid() >= firstLogin && here.Runs("fs-runs-probe") {
+		t.Error("a person's process is taken for a service's")
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	if here.Runs("fs-runs-probe") {
+	if here.Runs("fs-runs-probe", os.Getuid()) {
 		t.Error("it has ended, and is still seen")
+	}
+}
+
+// Everybody may call a process as he likes, and is not taken for FreeSWITCH.
+func TestRunsLooksAtWhoseAProcessIs(t *testing.T) {
+	self := open(t, "/")
+	comm, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimSpace(string(comm))
+	uid, ok := processUser("/proc/self")
+	if !ok || uid != os.Getuid() {
+		t.Errorf("this process is %d's, %v", uid, ok)
+	}
+	if got := self.Runs(name); got != (uid < firstLogin) {
+		t.Errorf("as user %d: %v", uid, got)
+	}
+	if os.Geteuid() != 0 {
+		return // another user's process takes root to start
+	}
+	cmd := exec.Command("/bin/sleep", "60")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321}}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = cmd.Process.Kill(), cmd.Wait() }()
+	if uid, ok := processUser(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid))); !ok || uid != 54321 {
+		t.Errorf("it is %d's, %v", uid, ok)
 	}
 }

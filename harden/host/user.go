@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -32,38 +33,46 @@ func (h *Host) become() (back func(), err error) {
 		return func() {}, nil
 	}
 	runtime.LockOSThread()
-	if err := fsRights(h.as.UID, h.as.GID, []uint32{uint32(h.as.GID)}); err != nil { //nolint:gosec // from passwd(5)
+	if err := setGroups(uint32(h.as.GID)); err != nil { //nolint:gosec // from passwd(5)
+		runtime.UnlockOSThread()
+		return nil, fmt.Errorf("taking on the rights of user %d (CAP_SETGID): %w", h.as.UID, err)
+	}
+	if err := fsRights(h.as.UID, h.as.GID); err != nil {
 		comeBack()
-		return nil, err
+		return nil, fmt.Errorf("taking on the rights of user %d (CAP_SETUID): %w", h.as.UID, err)
 	}
 	return comeBack, nil
 }
 
+// comeBack takes root's rights on again. Root needs no group: it passes by all modes.
 func comeBack() {
-	if err := fsRights(root, root, nil); err != nil {
+	if err := errors.Join(fsRights(root, root), setGroups()); err != nil {
 		panic(err) // nothing may go on with the rights of somebody else
 	}
 	runtime.UnlockOSThread()
 }
 
-// fsRights sets by whose rights this thread uses files. Root needs no group: it
-// passes by all modes.
-func fsRights(uid, gid int, groups []uint32) error {
+// setGroups sets the groups of this thread. Go's own would set every thread's.
+func setGroups(groups ...uint32) error {
 	var first unsafe.Pointer
 	if len(groups) > 0 {
-		first = unsafe.Pointer(&groups[0])
+		first = unsafe.Pointer(&groups[0]) //nolint:gosec // as setgroups(2) takes them
 	}
-	// Go's own Setgroups would set those of every thread.
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(first), 0); errno != 0 {
-		return fmt.Errorf("taking on the rights of user %d (CAP_SETGID): %w", uid, errno)
+		return errno
 	}
+	return nil
+}
+
+// fsRights sets by whose rights this thread uses files.
+func fsRights(uid, gid int) error {
 	_, _ = unix.SetfsgidRetGid(gid)
 	_, _ = unix.SetfsuidRetUid(uid)
 	// They report no error: asking for what cannot be gives what is in force.
 	nowGID, _ := unix.SetfsgidRetGid(-1)
 	nowUID, _ := unix.SetfsuidRetUid(-1)
 	if nowUID != uid || nowGID != gid {
-		return fmt.Errorf("taking on the rights of user %d (CAP_SETUID): %w", uid, unix.EPERM)
+		return unix.EPERM
 	}
 	return nil
 }

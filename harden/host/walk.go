@@ -19,6 +19,8 @@ import (
 // nothing of owners, which is what decides here.
 type dir struct {
 	fd   int
+	dev  uint64 // with ino, which folder it is
+	ino  uint64
 	path string // as seen on the machine, without a link in it
 	up   *dir
 	own  int // who may change its names, see writer
@@ -74,6 +76,12 @@ func (e *UnsafeError) Error() string {
 // forget has every path walked anew: after a command, or a change of a folder or
 // link, one may lead elsewhere. What is open stays so, for whoever is at work there.
 func (d *door) forget() { d.top.sub = nil }
+
+// drop has one name walked anew.
+func (d *dir) drop(name string) {
+	delete(d.sub, step{name, false})
+	delete(d.sub, step{name, true})
+}
 
 // use takes the door for one operation.
 func (d *door) use() (leave func()) {
@@ -256,7 +264,7 @@ func (w *walk) openFolder(cur *dir, name string, linked bool) (*dir, error) {
 	}
 	w.fds.below = append(w.fds.below, fd)
 	d := &dir{
-		fd: fd, path: path.Join(cur.path, name), up: cur, linked: linked,
+		fd: fd, dev: st.Dev, ino: st.Ino, path: path.Join(cur.path, name), up: cur, linked: linked,
 		own: writer(&st), realm: cur.realm, top: cur.top, sticky: st.Mode&unix.S_ISVTX != 0,
 	}
 	if d.own != root && d.own != cur.realm {

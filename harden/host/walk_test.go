@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -214,5 +215,35 @@ func TestDescriptorsDoNotGrow(t *testing.T) {
 	}
 	if got := len(h.fds.below); got > maxOpen+10 {
 		t.Errorf("%d folders are kept open", got)
+	}
+}
+
+// One operation on a thousand files opens their folder once, and syncs it once.
+func TestAThousandMoves(t *testing.T) {
+	h, root := tree(t)
+	var moves []Move
+	for i := range 1000 {
+		p := fmt.Sprintf("/log/cdr/%d", i)
+		write(t, root, p, "x")
+		moves = append(moves, Move{p, AsideName("/log/x")})
+	}
+	before := len(h.fds.below)
+	if err := h.MoveAll(moves...); err != nil {
+		t.Fatal(err)
+	}
+	if opened := len(h.fds.below) - before; opened > 10 {
+		t.Errorf("%d folders were opened", opened)
+	}
+	var folders []Placed
+	for i := range 300 {
+		folder(t, root, fmt.Sprintf("/log/d/%d", i))
+		folders = append(folders, Placed{Path: fmt.Sprintf("/log/d/%d", i), Node: Node{Kind: Absent}})
+	}
+	before = len(h.fds.below)
+	if err := h.PutAll(folders...); err != nil {
+		t.Fatal(err)
+	}
+	if opened := len(h.fds.below) - before; opened > 10 {
+		t.Errorf("%d folders were opened to remove some", opened)
 	}
 }

@@ -26,6 +26,9 @@ func (s *scene) isRoot(uid int) bool {
 // of that user's may have been put in the place of another.
 func (s *scene) isFreeSWITCHs(p string) bool {
 	uid, dir := s.glance(p).UID, path.Dir(p)
+	if s.glance(p).Kind == host.Absent { // it was there a moment ago
+		return false
+	}
 	if !slices.Contains(s.freeswitchUIDs(), uid) && !s.isRoot(uid) {
 		return false
 	}
@@ -64,6 +67,12 @@ func (s *scene) freeswitchUIDs() []int {
 		}
 	}
 	return s.uids
+}
+
+// UIDs are the users as whom FreeSWITCH runs; the unit's files are those of
+// Options.Unit.
+func UIDs(t Tree, unit []string) []int {
+	return newScene(t, Options{Unit: unit}).freeswitchUIDs()
 }
 
 // homeOwner is the user in whose home a path lies, nil for root and FreeSWITCH's.

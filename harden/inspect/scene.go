@@ -101,7 +101,11 @@ const maxText = 4 << 20
 
 // text gives all of a file; nothing where there is none.
 func (s *scene) text(p string) []byte {
+	by := s.by[p]
 	at, g, ok := s.file(p)
+	if by != "" {
+		s.by[p] = by // it was come upon by that, and is only read now
+	}
 	if !ok {
 		return nil
 	}

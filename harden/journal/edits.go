@@ -31,16 +31,9 @@ func (j *Journal) keepEdits() (folder string, err error) {
 		}
 		sums := known[en.Path]
 		delete(known, en.Path) // looked at once
-		g, err := j.host.Glance(en.Path)
-		if err != nil {
-			return folder, fmt.Errorf("looking at %s: %w", en.Path, err)
-		}
-		if g.Kind != host.File {
-			continue
-		}
 		now, err := j.host.Lookup(en.Path)
 		if err != nil {
-			return folder, err
+			continue // a FIFO, a giant, a link out of the folder: no edit of a person's
 		}
 		if now.Kind != host.File || sums[Sum(now)] {
 			continue

@@ -105,7 +105,7 @@ func TestRecoveryWithoutEdits(t *testing.T) {
 // where that leads.
 func TestRecoveryFollowsNoLinkOfAnother(t *testing.T) {
 	t.Parallel()
-	h, root := killed(t, map[string]string{"/etc/fs/x/evil.sh": "old"})
+	_, root := killed(t, map[string]string{"/etc/fs/x/evil.sh": "old"})
 	at := filepath.Join(root, "etc/fs/x")
 	if err := errors.Join(
 		os.Chmod(filepath.Dir(at), 0o777), // stands for a folder of FreeSWITCH's user
@@ -134,5 +134,47 @@ func TestRecoveryFollowsNoLinkOfAnother(t *testing.T) {
 	}
 	if got := read(t, filepath.Join(at, "evil.sh")); got != "old" {
 		t.Errorf("it holds %q", got)
+	}
+}
+
+// What one user has spoiled keeps nothing else from being put back.
+func TestRecoveryPutsBackWhatItCan(t *testing.T) {
+	t.Parallel()
+	_, root := killed(t, map[string]string{"/etc/a.conf": "old", "/etc/fs/x/vars.xml": "old", "/etc/fs/giant.xml": "old", "/etc/z.conf": "old"})
+	at := filepath.Join(root, "etc/fs/x")
+	if err := errors.Join(
+		os.Chmod(filepath.Dir(at), 0o777), os.Rename(at, at+".real"), os.Symlink("/root", at),
+		os.Truncate(filepath.Join(root, "etc/fs/giant.xml"), host.MaxFile+1),
+	); err != nil {
+		t.Fatal(err)
+	}
+	h, err := host.Open(root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var unsafe *host.UnsafeError
+	if _, _, err := Recover(h); !errors.As(err, &unsafe) {
+		t.Errorf("recovered: %v", err)
+	}
+	for _, name := range []string{"etc/a.conf", "etc/fs/giant.xml", "etc/z.conf"} {
+		if got := read(t, filepath.Join(root, name)); got != "old" {
+			t.Errorf("%s holds %d bytes", name, len(got))
+		}
+	}
+}
+
+// A journal that nobody can read any more is one of a run that is final.
+func TestAFinishedJournalThatIsDamaged(t *testing.T) {
+	t.Parallel()
+	h, root := killed(t, map[string]string{"/etc/a.conf": "old"})
+	finished := filepath.Join(root, finishedDir)
+	if err := errors.Join(os.Rename(filepath.Join(root, Dir), finished), os.WriteFile(filepath.Join(finished, "000-step.json"), []byte("{"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if recovered, _, err := Recover(h); recovered || err != nil {
+		t.Errorf("recovered %v, %v", recovered, err)
+	}
+	if _, err := os.Lstat(finished); err == nil {
+		t.Error("it is still there")
 	}
 }

@@ -119,38 +119,26 @@ func (j *Journal) Undo() (kept string, err error) {
 }
 
 // putBack goes through the entries, last one first. What was set aside is
-// renamed back over whatever stands there now.
+// renamed back over whatever stands there now. One that cannot be put back, in a
+// folder where a user has put a link, keeps no other from it.
 func (j *Journal) putBack() error {
-	var puts []host.Placed
-	var moves []host.Move
-	done := func() error {
-		err := errors.Join(j.host.PutAll(puts...), j.host.MoveAll(moves...))
-		puts, moves = nil, nil
-		return err
-	}
+	var errs []error
 	touched := map[string]bool{} // a path of several entries has the first one's state in the end
 	for _, en := range slices.Backward(j.entries) {
-		aside := en.Aside != ""
-		if aside && len(puts) > 0 || !aside && len(moves) > 0 {
-			if err := done(); err != nil {
-				return err
-			}
-		}
-		switch {
+		var err error
+		switch aside := en.Aside != ""; {
 		case aside && !j.isAside(en):
-		case aside && en.As != nil:
-			_ = j.host.MoveAll(host.Move{From: en.Aside, To: en.Path}) // see Entry.As
 		case aside:
-			moves = append(moves, host.Move{From: en.Aside, To: en.Path})
-		case !touched[en.Path] && j.untouched(en):
-		case en.As != nil:
-			_ = j.host.PutAll(host.Placed{Path: en.Path, Node: en.Before, As: en.As}) // see Entry.As
-		default:
-			puts = append(puts, host.Placed{Path: en.Path, Node: en.Before})
+			err = j.host.MoveAll(host.Move{From: en.Aside, To: en.Path})
+		case touched[en.Path] || !j.untouched(en):
+			err = j.host.PutAll(host.Placed{Path: en.Path, Node: en.Before, As: en.As})
 		}
 		touched[en.Path] = true
+		if err != nil && en.As == nil { // see Entry.As
+			errs = append(errs, err)
+		}
 	}
-	return done()
+	return errors.Join(errs...)
 }
 
 // isAside tells whether what an entry has set aside may be what stands there now. Who

@@ -21,23 +21,23 @@ func (j *Journal) remove() (left []error, err error) {
 	if err := j.host.Rename(Dir, finishedDir); err != nil {
 		return nil, err
 	}
-	return sweepFinished(j.host)
+	return sweepFinished(j.host), nil
 }
 
 // sweepFinished removes what a run that is final has set aside, and then its
 // journal. left is what could not be removed: the run is final all the same.
-func sweepFinished(h *host.Host) (left []error, err error) {
+func sweepFinished(h *host.Host) (left []error) {
 	names, err := h.ReadDir(finishedDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return []error{err}
 	}
 	// While its journal is there, what was set aside can be found: it goes first.
 	entries, err := readJournal(h, finishedDir, names)
 	if err != nil {
-		return nil, err
+		left = append(left, err)
 	}
 	for _, en := range entries {
 		if en.Aside == "" {
@@ -51,14 +51,17 @@ func sweepFinished(h *host.Host) (left []error, err error) {
 	for _, name := range append(names, "") {
 		gone = append(gone, host.Placed{Path: filepath.Join(finishedDir, name), Node: host.Node{Kind: host.Absent}})
 	}
-	return left, h.PutAll(gone...)
+	if err := h.PutAll(gone...); err != nil {
+		left = append(left, err)
+	}
+	return left
 }
 
 // Recover puts back what a killed run had changed, and removes what it
 // left half written. kept is as Undo has it.
 func Recover(h *host.Host) (recovered bool, kept string, err error) {
-	_, err = sweepFinished(h) // its own run has told of what is left
-	if err := errors.Join(h.Sweep(state.Dir), err); err != nil {
+	_ = sweepFinished(h) // its own run has told of what is left
+	if err := h.Sweep(state.Dir); err != nil {
 		return false, "", err
 	}
 	names, err := h.ReadDir(Dir)
@@ -73,9 +76,7 @@ func Recover(h *host.Host) (recovered bool, kept string, err error) {
 		return false, "", err
 	}
 	for _, en := range j.entries {
-		if err := h.Sweep(filepath.Dir(en.Path)); err != nil && en.As == nil {
-			return false, "", err
-		}
+		_ = h.Sweep(filepath.Dir(en.Path)) // in a user's folder he can make it fail; inspect tells what is left
 	}
 	kept, err = j.Undo()
 	return true, kept, err
