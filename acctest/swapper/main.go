@@ -30,7 +30,7 @@ import (
 
 func main() {
 	if len(os.Args) < 4 {
-		fail(errors.New("usage: swapper SEED STASH NAME=KIND[:TARGET]..."))
+		fail(errors.New("usage: swapper SEED STASH NAME=KIND[:TARGET] and as many more"))
 	}
 	seed, err := strconv.ParseUint(os.Args[1], 10, 64)
 	if err != nil {
