@@ -3,6 +3,7 @@ package host
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 )
@@ -50,4 +51,47 @@ func (h *Host) MoveAll(moves ...Move) error {
 		}
 	}
 	return changed.sync()
+}
+
+// Rename moves a file or folder within one file system, durably.
+func (h *Host) Rename(from, to string) error {
+	defer h.use()()
+	defer h.forget()
+	var changed folders
+	if err := h.move(Move{from, to}, &changed); err != nil {
+		return err
+	}
+	return changed.sync()
+}
+
+// move renames one, and adds the folders that this has changed.
+func (h *Host) move(m Move, changed *folders) error {
+	from, err := h.beside(m.From)
+	if err != nil {
+		return err
+	}
+	to, err := h.beside(m.To)
+	if err != nil {
+		return err
+	}
+	for _, at := range []place{from, to} {
+		switch {
+		case err != nil:
+		case at.dir == nil:
+			err = at.gone
+		case at.dir.realm != root && at.dir.own == root:
+			err = fmt.Errorf("%s is root's and lies in a folder of %s, who may have put it in the place of another: look at it yourself", at.dir.path, inWhose(at.dir.realm))
+		}
+	}
+	if err == nil {
+		from.dir.drop(from.name)
+		to.dir.drop(to.name)
+		err = to.rename(from)
+	}
+	if err != nil {
+		return fmt.Errorf("renaming %s to %s: %w%s", m.From, m.To, err, hint(err))
+	}
+	changed.add(from.dir)
+	changed.add(to.dir)
+	return nil
 }

@@ -286,51 +286,6 @@ func (p place) makeSymlink(n Node) error {
 	return unix.UtimesNanoAt(p.dir.fd, p.name, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// makeFolder makes a folder, or gives one that is there its owner and mode.
-func (p place) makeFolder(n Node) error {
-	err := unix.Mkdirat(p.dir.fd, p.name, 0o700)
-	made := err == nil
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	fd, err := openat(p.dir.fd, p.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Close(fd) }() // only read
-	if err := p.ours(fd, made, n); err != nil {
-		return err
-	}
-	if err := dress(fd, n); err != nil {
-		return err
-	}
-	return again(func() error { return unix.Fsync(fd) })
-}
-
-// ours refuses, in a folder whose names a user may change, to give away or to
-// open what is not the folder that was meant: he may have put another there.
-func (p place) ours(fd int, made bool, n Node) error {
-	if p.dir.realm == root || !actsAsRoot() {
-		return nil
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	if made {
-		if names, err := list(fd); err != nil || len(names) > 0 || st.Uid != root {
-			return errors.Join(errSwapped, err)
-		}
-		return nil
-	}
-	opens := kernelMode(n.Mode) &^ (st.Mode & 0o7777)
-	if int(st.Uid) != n.UID || int(st.Gid) != n.GID || st.Uid == root && opens != 0 {
-		return fmt.Errorf("the folder belongs to %d:%d, mode %04o, in a place that user %d may change: it is not made %d:%d, mode %04o; look at it, and chown or chmod it yourself",
-			st.Uid, st.Gid, st.Mode&0o7777, p.dir.realm, n.UID, n.GID, kernelMode(n.Mode))
-	}
-	return nil
-}
-
 // remove takes a file, link or empty folder away, and tells whether there was
 // one. A folder that holds what others put there stays.
 func (p place) remove() (removed bool, err error) {
@@ -353,49 +308,6 @@ func again(call func() error) error {
 			return err
 		}
 	}
-}
-
-// Rename moves a file or folder within one file system, durably.
-func (h *Host) Rename(from, to string) error {
-	defer h.use()()
-	defer h.forget()
-	var changed folders
-	if err := h.move(Move{from, to}, &changed); err != nil {
-		return err
-	}
-	return changed.sync()
-}
-
-// move renames one, and adds the folders that this has changed.
-func (h *Host) move(m Move, changed *folders) error {
-	from, err := h.beside(m.From)
-	if err != nil {
-		return err
-	}
-	to, err := h.beside(m.To)
-	if err != nil {
-		return err
-	}
-	for _, at := range []place{from, to} {
-		switch {
-		case err != nil:
-		case at.dir == nil:
-			err = at.gone
-		case at.dir.realm != root && at.dir.own == root:
-			err = fmt.Errorf("%s is root's and lies in a folder of %s, who may have put it in the place of another: look at it yourself", at.dir.path, inWhose(at.dir.realm))
-		}
-	}
-	if err == nil {
-		from.dir.drop(from.name)
-		to.dir.drop(to.name)
-		err = to.rename(from)
-	}
-	if err != nil {
-		return fmt.Errorf("renaming %s to %s: %w%s", m.From, m.To, err, hint(err))
-	}
-	changed.add(from.dir)
-	changed.add(to.dir)
-	return nil
 }
 
 // Sweep removes temporary files that a killed run left in a folder.
