@@ -42,13 +42,14 @@ func TestLinksOfOthers(t *testing.T) {
 		"root's link, then another":   {[]string{"/fs"}, links{"/etc/fs": "/fs/x", "/fs/x": "/etc/profile.d"}, "/etc/fs/evil.sh", true, ""},
 		"a link to such a link":       {[]string{"/fs"}, links{"/fs/y": "x", "/fs/x": "/etc/profile.d"}, "/fs/y/evil.sh", true, ""},
 		"the file itself":             {[]string{"/fs"}, links{"/fs/vars.xml": "/etc/shadow"}, "/fs/vars.xml", true, ""},
+		"a file in the outermost":     {[]string{"/fs"}, links{"/fs/vars.xml": "/swapfile"}, "/fs/vars.xml", true, ""},
 		"a file beside it":            {[]string{"/fs", "/fs/real"}, links{"/fs/vars.xml": "real/a"}, "/fs/vars.xml", false, "/fs/real/a"},
 		"a real folder of root's":     {[]string{"/fs"}, nil, "/fs/keys/a", false, "/fs/keys/a"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			h, root := tree(t)
-			for _, p := range []string{"/etc/profile.d/evil.sh", "/etc/shadow", "/fs/real/a", "/fs/real/keys/a", "/fs/keys/a", "/fs/deep/a"} {
+			for _, p := range []string{"/etc/profile.d/evil.sh", "/etc/shadow", "/swapfile", "/fs/real/a", "/fs/real/keys/a", "/fs/keys/a", "/fs/deep/a"} {
 				write(t, root, p, p)
 			}
 			for _, dir := range tt.away {
