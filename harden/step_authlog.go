@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -184,21 +185,25 @@ type folder struct {
 }
 
 // logFolder is the log folder as it stands, or as FreeSWITCH's package makes it:
-// its user's where there is one, else root's, as whom a build from source runs.
+// its user's where there is one, else root's, as whom a build from source runs. In a
+// tree that an ordinary user has unpacked the owners are his, and say nothing.
 func logFolder(m *Machine, dir string) (folder, error) {
 	real, err := m.Canonical(dir)
 	if err != nil {
 		return folder{}, err
 	}
-	switch n, err := m.Lookup(real); {
+	n, err := m.Lookup(real)
+	switch {
 	case err != nil:
 		return folder{}, err
-	case n.Kind == host.Folder:
+	case n.Kind == host.Folder && os.Geteuid() == 0:
 		return folder{n, real}, nil
-	case n.Kind != host.Absent:
+	case n.Kind == host.Absent:
+		n = host.Node{Kind: host.Folder, Mode: 0o750}
+	case n.Kind != host.Folder:
 		return folder{}, fmt.Errorf("%s is not a folder: FreeSWITCH's logs belong there; move it out of the way", real)
 	}
-	n := host.Node{Kind: host.Folder, Mode: 0o750}
+	n.UID, n.GID = 0, 0
 	passwd, err := m.ReadFile("/etc/passwd")
 	if errors.Is(err, fs.ErrNotExist) {
 		return folder{n, real}, nil

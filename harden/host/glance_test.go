@@ -42,7 +42,7 @@ func TestGlanceAndPeek(t *testing.T) {
 		if want.Kind == Symlink || want.Kind == Folder {
 			want.Size, want.Mode = got.Size, got.Mode
 		}
-		got.ModTime = want.ModTime
+		got.ModTime, got.UID, got.GID = want.ModTime, want.UID, want.GID
 		if err != nil || got != want {
 			t.Errorf("Glance(%s) = %+v, %v, want %+v", path, got, err, want)
 		}
