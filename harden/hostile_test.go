@@ -44,6 +44,11 @@ func TestAHomeBreaksNoFirstBoot(t *testing.T) {
 		"a FIFO":        func(tr tree) { tr.must(syscall.Mkfifo(tr.path(file), 0o600)) },
 		"a sparse file": func(tr tree) { tr.write(file, ""); tr.must(os.Truncate(tr.path(file), 40<<30)) },
 		"a large file":  func(tr tree) { tr.write(file, strings.Repeat("x", maxCLIFile+1)) },
+		"a hard link to a file of somebody else": func(tr tree) {
+			tr.givenAway("/home/admin")
+			tr.write("/srv/theirs", "")
+			tr.must(os.Link(tr.path("/srv/theirs"), tr.path(file)))
+		},
 		"no home": func(tr tree) {
 			tr.remove("/home/admin")
 			tr.write("/home/admin", "a file")

@@ -1,10 +1,10 @@
 package host
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,13 +65,25 @@ func TestRunsLooksAtWhoseAProcessIs(t *testing.T) {
 	if os.Geteuid() != 0 {
 		return // another user's process takes root to start
 	}
-	cmd := exec.Command("/bin/sleep", "60")
+	dir, err := os.MkdirTemp("", "runs") // that another user may enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "fs-runs-other")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Symlink("/bin/sleep", program)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "60")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321}}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _, _ = cmd.Process.Kill(), cmd.Wait() }()
-	if uid, ok := processUser(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid))); !ok || uid != 54321 {
-		t.Errorf("it is %d's, %v", uid, ok)
+	if self.Runs("fs-runs-other") {
+		t.Error("a person's process is taken for a service's")
+	}
+	if !self.Runs("fs-runs-other", 54321) {
+		t.Error("one of FreeSWITCH's user is not seen")
 	}
 }
