@@ -16,16 +16,7 @@ import (
 // verify runs it, and gives the failed checks with their sentences.
 func (m machine) verify() map[string]string {
 	m.t.Helper()
-	out, err := m.Exec(shop.ctx, "fs-harden", "verify", "--json")
-	var exit *lab.ExecError
-	if errors.As(err, &exit) {
-		out = exit.Stdout
-	}
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	var rep report.Report
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &rep); err != nil {
-		m.t.Fatalf("the last line is not the report: %v\n%s", err, out)
-	}
+	rep, exit := m.reportOf("fs-harden", "verify", "--json")
 	failed := map[string]string{}
 	for _, s := range rep.Steps {
 		for _, c := range s.Checks {
@@ -34,10 +25,25 @@ func (m machine) verify() map[string]string {
 			}
 		}
 	}
-	if code := exit; (code != nil && code.Code != 3) || (code != nil) != (len(failed) > 0) {
-		m.t.Errorf("%d checks failed, and verify ended with: %v", len(failed), err)
+	if (exit != nil && exit.Code != 3) || (exit != nil) != (len(failed) > 0) {
+		m.t.Errorf("%d checks failed, and verify ended with: %v", len(failed), exit)
 	}
 	return failed
+}
+
+// reportOf runs a command of the helper's, and gives the report that ends its
+// output, and how it ended if not well.
+func (m machine) reportOf(argv ...string) (rep report.Report, exit *lab.ExecError) {
+	m.t.Helper()
+	out, err := m.Exec(shop.ctx, argv...)
+	if errors.As(err, &exit) {
+		out = exit.Stdout
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &rep); err != nil {
+		m.t.Fatalf("the last line is not the report: %v\n%s", err, out)
+	}
+	return rep, exit
 }
 
 // Each drift is told by its own check, and by no other.
