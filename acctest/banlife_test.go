@@ -72,7 +72,7 @@ func bansWhoAttacks(t *testing.T, release lab.Release) {
 		if calls := m.sh("grep -cx -e '-f -' /root/nft.calls"); calls != "3" {
 			t.Errorf("three jails restored %d bans with %s calls of nft", len(banned), calls)
 		}
-		m.run("rm", "/usr/local/sbin/nft")
+		m.run("mv", "/usr/sbin/nft.real", "/usr/sbin/nft")
 	})
 	t.Run("rotation", func(t *testing.T) {
 		m := machine{m.Machine, t}
@@ -172,11 +172,11 @@ func (m machine) inKernel(jail string) map[string]int {
 }
 
 // countNft has /root/nft.calls name the arguments of every call of nft, a line
-// each, where it is looked for on PATH.
-const countNft = `cat >/usr/local/sbin/nft <<'EOF' && chmod 755 /usr/local/sbin/nft
+// each.
+const countNft = `mv /usr/sbin/nft /usr/sbin/nft.real && cat >/usr/sbin/nft <<'EOF' && chmod 755 /usr/sbin/nft
 #!/bin/sh
 echo "$*" >>/root/nft.calls
-exec /usr/sbin/nft "$@"
+exec /usr/sbin/nft.real "$@"
 EOF`
 
 func (m machine) waitJails(n int) {
