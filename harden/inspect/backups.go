@@ -57,17 +57,30 @@ func (s *scene) backup(p string) {
 
 // keyInTarball names the first member that holds a private key of FreeSWITCH's.
 func keyInTarball(packed []byte) (string, error) {
+	var key string
+	err := members(packed, func(name string, data []byte) bool {
+		if holdsKey(data) == ownKey {
+			key = name
+		}
+		return key == ""
+	})
+	return key, err
+}
+
+// members hands every member of a tarball to look, with its content where it is a
+// file of no more than maxKey bytes, until look has seen enough.
+func members(packed []byte, look func(name string, data []byte) bool) error {
 	zip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return "", err
+		return err
 	}
 	for header := make([]byte, tarBlock); ; {
 		if _, err := io.ReadFull(zip, header); err != nil {
-			return "", err
+			return err
 		}
 		name, kind, size, err := member(header)
 		if err != nil || name == "" {
-			return "", err
+			return err
 		}
 		var data []byte
 		if kind == tarFile && size <= maxKey {
@@ -80,10 +93,10 @@ func keyInTarball(packed []byte) (string, error) {
 			_, err = io.CopyN(io.Discard, zip, -size&(tarBlock-1))
 		}
 		if err != nil {
-			return "", err
+			return err
 		}
-		if holdsKey(data) == ownKey {
-			return name, nil
+		if !look(name, data) {
+			return nil
 		}
 	}
 }

@@ -21,6 +21,7 @@ func Looks() []Named {
 		{"credentials", credentials},
 		{"leftovers", leftovers},
 		{"backups", backups},
+		{KeptPasswords, keptPasswords},
 		{"recordings", recordings},
 
 		{"directory", directory},

@@ -43,6 +43,14 @@ const (
 	bakedESL  = "Zp2Lm9Kd4Rt6Vw8Yb3Nc5Hj1GXq7"
 )
 
+func setSIP(value string) string {
+	return "<include>\n<X-PRE-PROCESS cmd=\"set\" data=\"default_password=" + value + "\"/>\n</include>\n"
+}
+
+func setESL(value string) string {
+	return `<configuration name="event_socket.conf"><settings><param name="password" value="` + value + `"/></settings></configuration>`
+}
+
 func user(xml string) func(tree) { return edit(users, "<users>", "<users>"+xml) }
 
 func extension(context, xml string) func(tree) {
@@ -164,6 +172,18 @@ func poisons(t testing.TB) []poison {
 		{"backups", tgz, "does not unpack", image, none, text(tgz, tarball("freeswitch/vars.xml", "x")[:60]), false},
 		{"backups", originals, wss, image, none, text(originals, `[{"path":"`+wss+`","before":{"kind":"file","data":"`+encoded+`"}}]`), false},
 		{"leftovers", originals, "cannot be read", image, none, text(originals, `[{`), false},
+		{"kept-passwords", vars + ".bak", "had before", known, remove, text(vars+".bak", setSIP("the-sites-own")), true},
+		{"kept-passwords", esl + ".bak", "had before", known, remove, text(esl+".bak", setESL("the-sites-own")), true},
+		{"kept-passwords", "/srv/site/x.xml.bak", "had before", known, none, func(tr tree) { // of nobody that may be trusted
+			tr.put(originals, `[{"path":"/srv/site/x.xml.bak","before":{"kind":"absent"}}]`)
+			tr.put("/srv/site/x.xml.bak", setSIP("the-sites-own"))
+			tr.must(os.Chmod(tr.at("/srv/site"), 0o777))
+			tr.must(os.Chmod(tr.at("/srv"), 0o777))
+		}, true},
+		{"kept-passwords", vars + ".bak", "cannot be read as FreeSWITCH would", known, remove, text(vars+".bak", "<include default_password"), true},
+		{"kept-passwords", tgz, "had before", known, remove, text(tgz, tarball("freeswitch/vars.xml", setSIP("the-sites-own"))), true},
+		{"kept-passwords", tgz, "(freeswitch/vars.xml)", known, remove, text(tgz, tarball("freeswitch/vars.xml", setSIP("the-sites-own"))), true},
+		{"kept-passwords", originals, "had before", known, none, text(originals, `[{"path":"`+vars+`","before":{"kind":"file","data":"`+base64.StdEncoding.EncodeToString([]byte(setSIP("the-sites-own")))+`"}}]`), true},
 		{"recordings", "/var/lib/freeswitch/recordings", "voicemail", known, none, text("/var/lib/freeswitch/recordings/a.wav", "x"), false},
 		{"recordings", "/var/lib/freeswitch/storage", "voicemail", known, none, text("/var/lib/freeswitch/storage/voicemail/default/d/1000/m.wav", "x"), false},
 

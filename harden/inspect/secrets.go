@@ -6,12 +6,13 @@ import (
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/password"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
 const (
-	sipVariable = "default_password"
+	sipVariable = password.SIPVariable
 	// firstboot, enabled, makes every instance's secrets before FreeSWITCH starts.
 	firstboot = "/etc/systemd/system/multi-user.target.wants/fs-harden-firstboot.service"
 )

@@ -1,0 +1,67 @@
+package inspect_test
+
+import (
+	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+)
+
+// kept is what the look at kept passwords finds, of all looks.
+func (tr tree) kept() (found []inspect.Found) {
+	for _, f := range tr.look(inspect.Options{}) {
+		if f.Look == inspect.KeptPasswords {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// What a recovery has set aside of a person's edits.
+func TestPasswordsThatWereSetAside(t *testing.T) {
+	tr := newTree(t)
+	const at = "/root/fs-harden-recovered-20260101-000000/etc/freeswitch/vars.xml"
+	tr.put(at, setSIP("the-sites-own"))
+	found := tr.kept()
+	wantOne(t, found, at, "had before")
+	if found[0].Fix != inspect.Remove {
+		t.Error("a forget leaves it")
+	}
+}
+
+// Whose a password is says how heavy it weighs: the instance's goes before all, also
+// where a record of the bake takes it for its own.
+func TestWhosePasswordIsKept(t *testing.T) {
+	const own, images = "instances-own", "images-own"
+	instance := secret.Pair{SIP: secret.Of(own), ESL: secret.Of("instances-other")}
+	for name, tt := range map[string]struct {
+		baked secret.Pair
+		text  string
+		owner inspect.Owner // empty: nothing is said
+	}{
+		"the instance's":                       {secret.NewPair(), setSIP(own), inspect.Image},
+		"the instance's, by a poisoned record": {instance, setSIP(own), inspect.Image},
+		"the instance's, of the other":         {secret.NewPair(), setESL("instances-other"), inspect.Image},
+		"the instance's, for the other":        {secret.NewPair(), setESL(own), inspect.Known},
+		"somebody's":                           {secret.NewPair(), setSIP("somebodys"), inspect.Known},
+		"the image's":                          {secret.Pair{SIP: secret.Of(images), ESL: secret.Of(images)}, setSIP(images), ""},
+		"shipped":                              {secret.NewPair(), setSIP("1234"), ""},
+		"short, and somebody's":                {secret.NewPair(), setSIP("short"), inspect.Known},
+	} {
+		tr := newTree(t)
+		tr.put(state.CommittedPath, string(state.Committed{Digests: state.NewDigests(instance)}.Node().Data))
+		tr.put(state.BakedPath, string(state.Baked{Digests: state.NewDigests(tt.baked)}.Node().Data))
+		tr.put(vars+".bak", tt.text)
+		tr.put(tgz, tarball("freeswitch/vars.xml", tt.text))
+		found := tr.kept()
+		if tt.owner == "" && len(found) > 0 || tt.owner != "" && len(found) != 2 {
+			t.Errorf("%s:%s", name, list(found))
+		}
+		for _, f := range found {
+			if f.Owner != tt.owner || f.Fix != inspect.Remove {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+	}
+}
