@@ -48,6 +48,11 @@ var errCheck = errors.New("a check failed")
 // killed run is put back by the next one.
 func (e *engine) carryOut(ctx context.Context, m *Machine, plans []planned) ([]report.Step, error) {
 	j := journal.New(e.host, e.made, largest(plans))
+	if m.forgets {
+		j.Scrub(func(originals []journal.Entry) ([]journal.Entry, error) {
+			return withoutPasswords(m.asItIs(), originals)
+		})
+	}
 	var done []report.Step
 	var acted []Action
 	now := m.asItIs()

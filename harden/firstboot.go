@@ -30,6 +30,12 @@ func (r *Runner) FirstBoot(ctx context.Context) (*report.Report, error) {
 			if err := s.settled(); !errors.As(err, &unsettled) {
 				return err
 			}
+			switch onBuilder, err := s.onBuilder(); {
+			case err != nil:
+				return err
+			case onBuilder && r.AtBoot:
+				return s.stayBuilder()
+			}
 			return s.makeSecrets(ctx)
 		})
 	}
@@ -176,7 +182,7 @@ func (r *Runner) Gate(ctx context.Context) error {
 		return err
 	}
 	if r.Host.Exists(state.BakingPath) {
-		return errors.New("this machine's image is being made: FreeSWITCH starts on an instance of it (or, to use this very machine: fs-harden firstboot)")
+		return errors.New(heldBack)
 	}
 	return fmt.Errorf("%w: run systemctl restart %s and read journalctl -u %s", err, firstbootUnit, firstbootUnit)
 }

@@ -47,7 +47,7 @@ func (r *Runner) Forget(ctx context.Context) (*report.Report, error) {
 	if err != nil {
 		return s.finish(err)
 	}
-	s.m.Secrets, s.m.Image = secret.NewPair(), true
+	s.m.Secrets, s.m.Image, s.m.forgets = secret.NewPair(), true, true
 	return s.finish(s.locked(ctx, func() error {
 		// Outside the journal, which would keep what it holds. Without it a run
 		// that was killed in its first boot draws other secrets.

@@ -319,20 +319,23 @@ func TestTheSecretThatABakeSets(t *testing.T) {
 	baked := state.Baked{Digests: state.Digests{SIP: secret.NewDigest(images), ESL: secret.NewDigest(images)}}
 	committed := state.Committed{Digests: state.Digests{SIP: secret.NewDigest(instances), ESL: secret.NewDigest(instances)}}
 	tr.write(state.BakedPath, string(baked.Node().Data))
-	tr.write(state.CommittedPath, string(committed.Node().Data))
 	for _, c := range []struct {
 		name          string
 		current, want secret.Value
-		image         bool
+		instance      bool // an image is to be made of an instance
 	}{
-		{"in service, its own", instances, instances, false},
-		{"in service, the image's", images, images, false},
-		{"in service, vanilla's", secret.Of("1234"), fresh, false},
-		{"to be an image, the instance's", instances, fresh, true},
-		{"to be an image, the image's", images, images, true},
-		{"to be an image, vanilla's", secret.Of("1234"), fresh, true},
+		{"an instance's, its own", instances, fresh, true},
+		{"an instance's, the image's", images, fresh, true},
+		{"an instance's, vanilla's", secret.Of("1234"), fresh, true},
+		{"no instance's, the image's", images, images, false},
+		{"no instance's, another", instances, fresh, false},
+		{"no instance's, vanilla's", secret.Of("1234"), fresh, false},
 	} {
-		m := &Machine{View: host.NewView(tr.runner().Host), Phase: report.Bake, Image: c.image}
+		tr.remove(state.CommittedPath)
+		if c.instance {
+			tr.write(state.CommittedPath, string(committed.Node().Data))
+		}
+		m := &Machine{View: host.NewView(tr.runner().Host), Phase: report.Bake, Image: true}
 		got, err := target(m, fresh, c.current, sip)
 		if err != nil || got.Reveal() != c.want.Reveal() {
 			t.Errorf("%s: got another value, %v", c.name, err)

@@ -29,12 +29,16 @@ type Runner struct {
 	// FreeSWITCH and removes what no image may hold. Where nothing runs it is so
 	// anyway.
 	Image bool
+	// AtBoot tells that a first boot is asked for by the boot, and not by a person: on
+	// the machine that an image was made on it makes no secrets then.
+	AtBoot bool
 	// Undoing, where it is not nil, is called before things are put back, which
 	// takes up to UndoTimeout whatever became of the run's own time.
 	Undoing func()
 
 	program string                  // see Machine; this process's own where it is empty
 	fault   func(step string) error // see engine
+	here    bool                    // in tests, the tree is the machine that runs
 }
 
 // ErrCheck marks an error as a failed check's: everything was carried out, and
@@ -49,6 +53,9 @@ func (r *Runner) Apply(ctx context.Context, p *plan.Plan, diff io.Writer) (*repo
 	s.report.DryRun = diff != nil
 	err := func() error {
 		if diff != nil {
+			if err := s.ofAnInstance(); err != nil {
+				return err
+			}
 			plans, err := s.engine.propose(ctx, s.m, r.Steps)
 			if err != nil {
 				return err
@@ -57,6 +64,9 @@ func (r *Runner) Apply(ctx context.Context, p *plan.Plan, diff io.Writer) (*repo
 			return writeDiff(diff, plans)
 		}
 		return s.locked(ctx, func() error {
+			if err := s.ofAnInstance(); err != nil {
+				return err
+			}
 			if err := s.run(ctx, r.Steps); err != nil {
 				return err
 			}
@@ -65,6 +75,13 @@ func (r *Runner) Apply(ctx context.Context, p *plan.Plan, diff io.Writer) (*repo
 		})
 	}()
 	return s.finish(err)
+}
+
+// ofAnInstance finds out whether an image is to be made of an instance.
+func (s *session) ofAnInstance() error {
+	rec, err := state.ReadCommitted(s.Host)
+	s.m.forgets = s.m.Image && rec != nil
+	return err
 }
 
 // session is one run from its start to its report.
@@ -87,7 +104,8 @@ func (r *Runner) start(phase report.Phase, p *plan.Plan) *session {
 	}
 	s.m = &Machine{
 		View: host.NewView(r.Host), Plan: p, Phase: phase, Started: time.Now(), Live: live, WhyNot: why,
-		Image:   r.Image || !live && !r.Host.Runs(freeswitchComm),
+		Image:   r.Image || !live && !r.here && !r.Host.Runs(freeswitchComm),
+		here:    live || r.here,
 		program: cmp.Or(r.program, "/proc/self/exe"),
 		warn:    s.warn,
 	}

@@ -105,6 +105,9 @@ type Machine struct {
 	// Image tells that this machine is to become an image.
 	Image bool
 
+	forgets bool   // an instance becomes an image: what was kept of its passwords goes
+	here    bool   // this is the machine itself, and no tree of another's
+	backup  string // what this run packs; empty, where it does not
 	program string // the file of this very program, on the machine that runs us
 	warn    func(string)
 	uids    []int // as whom FreeSWITCH runs

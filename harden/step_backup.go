@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
@@ -19,9 +20,15 @@ import (
 
 const backupPrefix = "/root/freeswitch-config-backup-"
 
-// backupPath is named for the run that makes it.
+// backupPath is the name of this run's backup, for the second in which it began:
+// where another run of that second has left one, for the next.
 func backupPath(m *Machine) string {
-	return backupPrefix + m.Started.UTC().Format("20060102-150405") + ".tgz"
+	for at := m.Started.UTC(); ; at = at.Add(time.Second) {
+		p := backupPrefix + at.Format("20060102-150405") + ".tgz"
+		if !m.Host.Exists(p) {
+			return p
+		}
+	}
 }
 
 // backup packs the configuration folder as it is on the disk, before anything
@@ -36,6 +43,7 @@ func backup(_ context.Context, m *Machine) (Proposal, error) {
 			return Proposal{Status: report.Skipped, Reason: "it would hold this instance's secrets; the backup of the first bake stays"}, nil
 		}
 	}
+	m.backup = backupPath(m)
 	b := &packer{m: m.asItIs()}
 	data, err := b.pack(m.ConfDir)
 	if err != nil {
@@ -45,7 +53,7 @@ func backup(_ context.Context, m *Machine) (Proposal, error) {
 	if b.left > 0 {
 		summary += fmt.Sprintf("; %d with private keys left out", b.left)
 	}
-	return Proposal{Changes: []Change{{Path: backupPath(m), Node: host.NewFile(data, 0o600), Summary: summary}}}, nil
+	return Proposal{Changes: []Change{{Path: m.backup, Node: host.NewFile(data, 0o600), Summary: summary}}}, nil
 }
 
 // packer packs a folder as it is on the disk.
@@ -139,13 +147,16 @@ func (b *packer) node(p, as string) error {
 
 // checkBackup proves that the backup that the record names is there and is whole.
 func checkBackup(_ context.Context, m *Machine) []report.Check {
-	where := backupPath(m)
+	where := m.backup
 	if m.Phase != report.Bake {
 		rec, err := state.ReadBaked(m)
 		if err != nil || rec == nil {
 			return nil
 		}
 		where = rec.Backup
+	}
+	if where == "" {
+		return nil // nothing changed, so there was nothing to back up
 	}
 	c := report.Check{Name: "backup", Status: report.Pass, Detail: where}
 	switch n, err := m.Lookup(where); {
@@ -154,7 +165,7 @@ func checkBackup(_ context.Context, m *Machine) []report.Check {
 	case n.Kind == host.Absent && m.Phase != report.Bake:
 		c.Status, c.Detail = report.CheckSkipped, where+" was moved away"
 	case n.Kind == host.Absent:
-		return nil // nothing changed, so there was nothing to back up
+		c.Status, c.Detail = report.Fail, where+" is gone already"
 	case n.Mode != 0o600:
 		c.Status, c.Detail = report.Fail, fmt.Sprintf("%s has mode %04o: chmod 0600 it", where, n.Mode)
 	default:

@@ -59,15 +59,16 @@ func commit(_ context.Context, m *Machine) (Proposal, error) {
 			}
 		}
 	}
-	return Proposal{Changes: []Change{{
-		Path: state.CommittedPath, Node: rec.Node(), Summary: "these secrets count from now on",
-	}}}, nil
-}
-
-// staged tells whether something stands at a path, or will.
-func staged(m *Machine, path string) bool {
-	g, err := m.Glance(path)
-	return err == nil && g.Kind != host.Absent
+	changes := []Change{{Path: state.CommittedPath, Node: rec.Node(), Summary: "these secrets count from now on"}}
+	was, err := noBuilder(m)
+	if err != nil {
+		return Proposal{}, err
+	}
+	changes = append(changes, was...)
+	if m.here { // who calls firstboot by hand on the machine that was baked makes it an instance
+		changes = append(changes, noBakingMark())
+	}
+	return Proposal{Changes: changes}, nil
 }
 
 // recordBake remembers what a bake did, for the next one.
@@ -76,14 +77,28 @@ func recordBake(_ context.Context, m *Machine) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	rec := state.Baked{At: m.Started.UTC(), ConfDir: path.Clean(m.ConfDir), Backup: backupPath(m)}
-	switch earlier, err := state.ReadBaked(m.Host); {
+	rec := state.Baked{At: m.Started.UTC(), ConfDir: path.Clean(m.ConfDir), Backup: m.backup}
+	earlier, err := state.ReadBaked(m.Host)
+	if err != nil {
+		return Proposal{}, err
+	}
+	if earlier == nil {
+		earlier = &state.Baked{Backup: rec.Backup}
+	}
+	serves, err := m.inService()
+	switch {
 	case err != nil:
 		return Proposal{}, err
-	case earlier != nil && !staged(m, rec.Backup):
-		rec.Backup = earlier.Backup // this run made none
+	case serves:
+		// What stands in the configuration is the instance's, and so it is in the
+		// backup of this run: the record stays the image's.
+		rec.Digests, rec.Backup = earlier.Digests, earlier.Backup
+	default:
+		rec.Digests = state.Digests{SIP: digestOf(currentSIP(c)), ESL: digestOf(currentESL(c))}
+		if rec.Backup == "" {
+			rec.Backup = earlier.Backup // this run made none
+		}
+		rec.Builder = builder(m)
 	}
-	rec.Digests.SIP = digestOf(currentSIP(c))
-	rec.Digests.ESL = digestOf(currentESL(c))
 	return Proposal{Changes: []Change{{Path: state.BakedPath, Node: rec.Node(), Summary: "what this bake did"}}}, nil
 }

@@ -26,6 +26,9 @@ func eventSocket(_ context.Context, m *Machine) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
+	if serves, err := m.inService(); err != nil || serves {
+		return keepSecret("the event socket's password", currentESL(c), err)
+	}
 	value, err := target(m, m.Secrets.ESL, currentESL(c), func(d state.Digests) secret.Digest { return d.ESL })
 	if err != nil {
 		return Proposal{}, err

@@ -43,23 +43,41 @@ func gate(_ context.Context, m *Machine) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	if !m.Live {
+	if !m.here {
 		return Proposal{Changes: changes, Reason: "takes effect at the next boot: " + m.WhyNot}, nil
 	}
-	// The mark lies in /run and is gone after a reboot. It is there before the
-	// units are, so that no restart of FreeSWITCH in this build makes secrets.
-	changes = append([]Change{bakingMark()}, changes...)
+	serves, err := m.inService()
+	if err != nil {
+		return Proposal{}, err
+	}
+	if serves {
+		changes = append(changes, noBakingMark())
+	} else {
+		// The mark lies in /run and is gone after a reboot. It is there before the
+		// units are, so that no restart of FreeSWITCH in this build makes secrets.
+		changes = append([]Change{bakingMark()}, changes...)
+	}
 	if settled, err := changesNothing(m, changes); err != nil || settled {
 		return Proposal{}, err
 	}
-	if !m.Image && m.Runs(freeswitchComm) {
+	if !m.Image && !serves && m.Runs(freeswitchComm) {
 		m.Warn("the FreeSWITCH that runs here keeps its old passwords until it stops; on a machine that is to stay in service, run fs-harden firstboot now")
 	}
-	return Proposal{Changes: changes, Actions: []Action{daemonReload(m.Host)}}, nil
+	p := Proposal{Changes: changes}
+	if m.Live {
+		p.Actions = []Action{daemonReload(m.Host)}
+	}
+	return p, nil
 }
 
 func bakingMark() Change {
 	return Change{Path: state.BakingPath, Node: host.NewFile(nil, 0o644), Summary: "no secrets are made until this machine boots again"}
+}
+
+// noBakingMark is for a machine that is an instance: its first boot must not be
+// skipped.
+func noBakingMark() Change {
+	return Change{Path: state.BakingPath, Node: host.Node{Kind: host.Absent}, Summary: "this machine is an instance"}
 }
 
 func changesNothing(m *Machine, changes []Change) (bool, error) {

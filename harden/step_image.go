@@ -26,7 +26,9 @@ func image(ctx context.Context, m *Machine) (Proposal, error) {
 	}
 	var p Proposal
 	for _, f := range found {
-		if f.Fix != inspect.None && (f.Owner == inspect.Image || f.Owner == inspect.System && m.Plan.CleanupSystem) {
+		switch {
+		case f.Fix == inspect.None:
+		case f.Owner == inspect.Image, f.Owner == inspect.System && m.Plan.CleanupSystem, m.forgets && f.Look == inspect.KeptPasswords:
 			p.Changes = append(p.Changes, removal(f))
 		}
 	}

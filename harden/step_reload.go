@@ -7,12 +7,10 @@ import (
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/handover"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/password"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 )
-
-// eventSocketFile is where the settings stand in event_socket.conf.xml read alone.
-const eventSocketFile fsxml.Place = "configuration[event_socket.conf]/settings"
 
 // freeswitchComm is the name of FreeSWITCH's process (proc(5), comm).
 const freeswitchComm = "freeswitch"
@@ -52,11 +50,10 @@ func oldPasswords(m *Machine, c *fsxml.Config) []secret.Value {
 			continue
 		}
 		if b, err := m.ReadFile(p + ".bak"); err == nil {
-			if bak, err := fsxml.Parse(p+".bak", b); err == nil {
-				for _, param := range bak.Params(eventSocketFile) {
-					if param.Name == "password" {
-						list = append(list, param.Value)
-					}
+			found, _ := password.In(p+".bak", b) // what cannot be read has none to try
+			for _, f := range found {
+				if f.Which == password.ESL {
+					list = append(list, f.Value.Reveal())
 				}
 			}
 		}

@@ -6,18 +6,21 @@ import (
 	"path"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/password"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
-// sipVariable is the password of every vanilla user (directory/default/10xx.xml).
-const sipVariable = "default_password"
+const sipVariable = password.SIPVariable
 
 func sipPassword(_ context.Context, m *Machine) (Proposal, error) {
 	c, err := m.Config()
 	if err != nil {
 		return Proposal{}, err
+	}
+	if serves, err := m.inService(); err != nil || serves && c.References(sipVariable) {
+		return keepSecret(sipVariable, currentSIP(c), err)
 	}
 	value, err := target(m, m.Secrets.SIP, currentSIP(c), func(d state.Digests) secret.Digest { return d.SIP })
 	if err != nil {
@@ -53,10 +56,9 @@ func whose(m *Machine) string {
 }
 
 // target is the value to set: the instance's, or in a bake a random one. A bake
-// that finds its own earlier value keeps it: a second apply changes nothing. So
-// does one that finds a running instance's, and never takes a live machine's
-// secret away; but where an instance becomes an image again, its secrets are not
-// the image's.
+// that finds its own earlier value keeps it: a second apply changes nothing. Where
+// an instance becomes an image again its secrets are not the image's, whatever a
+// record says of them.
 func target(m *Machine, fresh, current secret.Value, which func(state.Digests) secret.Digest) (secret.Value, error) {
 	if m.Phase != report.Bake && m.Phase != report.Forget {
 		return fresh, nil
@@ -65,11 +67,11 @@ func target(m *Machine, fresh, current secret.Value, which func(state.Digests) s
 	if err != nil {
 		return secret.Value{}, err
 	}
-	committed, err := state.ReadCommitted(m)
+	committed, err := state.ReadCommitted(m.Host)
 	if err != nil {
 		return secret.Value{}, err
 	}
-	if baked != nil && which(baked.Digests).Matches(current) || committed != nil && m.Phase == report.Bake && !m.Image && which(committed.Digests).Matches(current) {
+	if committed == nil && baked != nil && which(baked.Digests).Matches(current) {
 		return current, nil
 	}
 	return fresh, nil

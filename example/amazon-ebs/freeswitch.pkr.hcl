@@ -72,4 +72,10 @@ build {
       ignore_ip = var.trunk
     }
   }
+
+  # Last of all: fails the build where a secret is in the image, whatever the
+  # provisioners before it have done.
+  provisioner "shell" {
+    inline = ["sudo fs-harden inspect"]
+  }
 }

@@ -4,6 +4,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,6 +24,7 @@ type Journal struct {
 	entries []Entry // in the order of writing
 	files   int
 	opened  bool
+	scrub   func([]Entry) ([]Entry, error)
 }
 
 // New begins one. made are the folders that were made for the records:
@@ -35,6 +37,10 @@ func New(h *host.Host, made []string, largest int) *Journal {
 	}
 	return j
 }
+
+// Scrub has the originals, those of earlier runs too, go through a function before
+// they are kept, which may change what they hold.
+func (j *Journal) Scrub(scrub func([]Entry) ([]Entry, error)) { j.scrub = scrub }
 
 // Spared is what could not be written into a user's home.
 type Spared struct {
@@ -159,16 +165,27 @@ func (j *Journal) untouched(en Entry) bool {
 // what it discarded is removed, and so is the journal. left is what could not be
 // removed then; nothing is to be undone for that.
 func (j *Journal) Close() (left []error, err error) {
-	if len(j.entries) == 0 {
+	if len(j.entries) == 0 && j.scrub == nil {
 		return nil, nil
 	}
 	originals, err := Originals(j.host)
 	if err != nil {
 		return nil, err
 	}
-	kept := slices.DeleteFunc(slices.Clone(j.entries), func(en Entry) bool { return en.Discard })
-	if err := j.host.Put(OriginalsPath, encoded(merge(merge(originals, j.made), kept))); err != nil {
-		return nil, err
+	before := encoded(originals)
+	if len(j.entries) > 0 {
+		kept := slices.DeleteFunc(slices.Clone(j.entries), func(en Entry) bool { return en.Discard })
+		originals = merge(merge(originals, j.made), kept)
+	}
+	if j.scrub != nil {
+		if originals, err = j.scrub(originals); err != nil {
+			return nil, err
+		}
+	}
+	if now := encoded(originals); !bytes.Equal(before.Data, now.Data) {
+		if err := j.host.Put(OriginalsPath, now); err != nil {
+			return nil, err
+		}
 	}
 	return j.remove()
 }

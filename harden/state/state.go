@@ -51,6 +51,9 @@ type Baked struct {
 	// Digests are of the image's random values, which nobody keeps: they only
 	// tell a second apply that the values in place are its own.
 	Digests Digests `json:"digests"`
+	// Builder is the machine that the image was made on, zero where it was made of a
+	// tree, and where the machine stays in service.
+	Builder identity.ID `json:"builder,omitzero"`
 }
 
 // Committed says that this instance has its secrets.

@@ -23,7 +23,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"apply", "harden this machine or tree (bake phase)", "root json plan dry-run report image", 30 * time.Minute, apply},
-		{"firstboot", "give this instance its secrets, once", "root json", 150 * time.Second, firstboot},
+		{"firstboot", "give this instance its secrets, once", "root json at-boot", 150 * time.Second, firstboot},
 		{"rotate", "new secrets now, on a live instance", "root json", 5 * time.Minute, rotate},
 		{"verify", "run the checks, change nothing", "root json", 5 * time.Minute, verify},
 		{"inspect", "is this machine or tree fit to be an image? changes nothing", "root json strict", 5 * time.Minute, inspect},
@@ -45,6 +45,7 @@ type invocation struct {
 	report  string
 	image   bool
 	strict  bool
+	atBoot  bool
 
 	watchdog *watchdog
 }
@@ -87,6 +88,9 @@ func parseFlags(c command, args []string, help io.Writer) (*invocation, error) {
 	}
 	if takes("image") {
 		fs.BoolVar(&inv.image, "image", false, "this machine is to become an image: stop FreeSWITCH, remove what no image may hold (below --root always)")
+	}
+	if takes("at-boot") {
+		fs.BoolVar(&inv.atBoot, "at-boot", false, "as the unit asks: make no secrets on the machine that the image was made on")
 	}
 	if takes("strict") {
 		fs.BoolVar(&inv.strict, "strict", false, "every warning is an error")

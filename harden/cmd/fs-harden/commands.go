@@ -47,7 +47,10 @@ func apply(ctx context.Context, inv *invocation, stdout io.Writer) error {
 }
 
 func firstboot(ctx context.Context, inv *invocation, stdout io.Writer) error {
-	return phase(inv, stdout, func(r *harden.Runner) (*report.Report, error) { return r.FirstBoot(ctx) })
+	return phase(inv, stdout, func(r *harden.Runner) (*report.Report, error) {
+		r.AtBoot = inv.atBoot
+		return r.FirstBoot(ctx)
+	})
 }
 
 func rotate(ctx context.Context, inv *invocation, stdout io.Writer) error {

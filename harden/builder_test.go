@@ -1,0 +1,130 @@
+package harden
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+)
+
+// boot is what the unit does at a boot of the machine: /run is empty before it.
+func (tr tree) boot() *report.Report {
+	tr.t.Helper()
+	tr.remove(state.BakingPath)
+	r := tr.here(false)
+	r.AtBoot = true
+	rep, err := r.FirstBoot(context.Background())
+	if err != nil {
+		tr.t.Fatalf("first boot: %v", err)
+	}
+	return rep
+}
+
+// A build boots its machine again, as an update of the kernel needs: it stays what
+// it is, for secrets made now would be every instance's.
+func TestTheBuilderBootsAgain(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{cloudID, assetTag, dmiUUID} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			name := map[string]string{cloudID: testInstance, assetTag: testInstance, dmiUUID: testUUID}[source]
+			other := map[string]string{cloudID: otherEC2, assetTag: otherEC2, dmiUUID: otherUUID}[source]
+			built := newTree(t)
+			built.remove(cloudID)
+			built.write(source, name+"\n")
+			if _, err := built.applyHere(true); err != nil {
+				t.Fatal(err)
+			}
+			sip, esl := built.secrets()
+			stays := func(tr tree) {
+				t.Helper()
+				rep := tr.boot()
+				if s, e := tr.secrets(); s != sip || e != esl || tr.has(state.CommittedPath) || tr.has(state.PendingPath) {
+					t.Error("the machine that the image is made on has made secrets")
+				}
+				if st := stepOf(t, rep, "builder"); st.Status != report.Skipped || !strings.Contains(st.Reason, "fs-harden firstboot") {
+					t.Errorf("told: %+v", st)
+				}
+				if err := tr.runner().Gate(context.Background()); err == nil || err.Error() != heldBack {
+					t.Errorf("gate: %v", err)
+				}
+				if !tr.has(state.BakingPath) {
+					t.Error("it does not count as a machine whose image is being made")
+				}
+			}
+			stays(built)
+			before := built.snapshot()
+			stays(built) // and once more
+			if d := differences(before, built.snapshot()); len(d) != 1 || d[0] != "changed: "+state.BakingPath {
+				t.Errorf("a boot changed %s", d)
+			}
+
+			instance := built.copy(t)
+			instance.write(source, other+"\n")
+			instance.boot()
+			if s, e := instance.secrets(); s == sip || e == esl {
+				t.Error("an instance has no secrets of its own")
+			}
+
+			// A person says so.
+			if _, err := built.here(false).FirstBoot(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			mine, _ := built.secrets()
+			if mine == sip {
+				t.Error("a first boot by hand made no secrets")
+			}
+			settled := built.snapshot()
+			built.boot()
+			if d := differences(settled, built.snapshot()); len(d) > 0 {
+				t.Errorf("the next boot changed %s", d)
+			}
+			// It is an instance from now on, and gets secrets at the boot after a forget.
+			built.forget()
+			built.boot()
+			if s, _ := built.secrets(); s == mine || !built.has(state.CommittedPath) {
+				t.Error("no secrets after it was forgotten")
+			}
+		})
+	}
+}
+
+// Where nothing names the machine, or what names it is a template's, it cannot be
+// told from an instance, which must have its secrets. The bake says so, and inspect
+// finds them at the end of the build.
+func TestABuilderThatNothingNames(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.remove(cloudID)
+	rep, err := tr.applyHere(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(rep.Warnings, "\n"), "end the build with fs-harden inspect") {
+		t.Errorf("warnings: %q", rep.Warnings)
+	}
+	tr.boot()
+	if rep, err := tr.runner().Inspect(context.Background(), false); err == nil {
+		t.Errorf("an image with live secrets is called fit: %+v", rep)
+	}
+}
+
+// Only a bake on the machine itself names it: a tree was made on another.
+func TestATreeNamesNoBuilder(t *testing.T) {
+	t.Parallel()
+	for name, tr := range map[string]func() tree{
+		"a tree": func() tree { tr := newTree(t); tr.apply(); return tr },
+		"to stay in service": func() tree {
+			tr := newTree(t)
+			mustApply(t, tr)
+			return tr
+		},
+	} {
+		rec, err := state.ReadBaked(tr().runner().Host)
+		if err != nil || rec == nil || rec.Builder.Known() {
+			t.Errorf("%s: %+v %v", name, rec, err)
+		}
+	}
+}
