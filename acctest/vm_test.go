@@ -30,6 +30,22 @@ build {
   provisioner "freeswitch-harden" {
     report = "` + filepath.Join(dir, "report.json") + `"
   }
+  # An update of the kernel needs this. The machine stays one that is being baked.
+  provisioner "shell" {
+    inline            = ["sudo systemctl reboot"]
+    expect_disconnect = true
+  }
+  provisioner "shell" {
+    pause_before = "10s"
+    inline = [
+      "sudo systemctl is-system-running --wait >/dev/null || true",
+      "sudo test -e /run/fs-harden/baking -a ! -e /var/lib/fs-harden/committed.json -a ! -e /root/freeswitch-credentials.txt",
+      "! sudo fs-harden gate",
+      "! systemctl --quiet is-active freeswitch",
+      "sudo fs-harden status | grep 'image is being made'",
+      "sudo fs-harden inspect",
+    ]
+  }
   provisioner "shell" {
     inline = [
       "umask 077; sudo cat /etc/freeswitch/vars.xml > vars.xml",

@@ -31,10 +31,10 @@ func (d *Disk) kernelArgs(name string, options BootOptions) []string {
 
 // Source is a source block for Packer's qemu builder, called label, that bakes
 // the disk as the user debian and leaves the result, in qcow2 format, as
-// output/label. The result is an overlay: it lives as long as the disk.
+// output/label. The machine has a UUID, as a cloud's has. The result is an overlay: it lives as long as the disk.
 func (d *Disk) Source(label, output string) string {
 	var qemuargs strings.Builder
-	args := append(d.kernelArgs(label, BootOptions{}), "-device", "virtio-rng-pci", "-serial", "file:"+output+".console.log")
+	args := append(d.kernelArgs(label, BootOptions{}), "-device", "virtio-rng-pci", "-serial", "file:"+output+".console.log", "-uuid", newUUID())
 	for i := 0; i < len(args); i += 2 {
 		fmt.Fprintf(&qemuargs, "    [%q, %q],\n", args[i], args[i+1])
 	}
