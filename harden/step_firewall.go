@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
@@ -19,6 +18,7 @@ import (
 // UFW's own files in UFW's own form, so that the ufw command goes on from there,
 // and nothing runs where nothing may: the build host of a chroot keeps its own.
 func firewall(ctx context.Context, m *Machine) (Proposal, error) {
+	tellTrust(m)
 	if m.Plan.SkipFirewall {
 		return Proposal{Status: report.Skipped, Reason: "not wanted"}, nil
 	}
@@ -61,6 +61,14 @@ func firewall(ctx context.Context, m *Machine) (Proposal, error) {
 	return p, nil
 }
 
+// tellTrust warns of a list that a person may take for trust, and that is none.
+func tellTrust(m *Machine) {
+	if open := m.Plan.Sources().OpenTo(); len(open) > 0 && len(m.Plan.SIPAllowFrom) > 0 {
+		over := strings.Join(open, " and of ")
+		m.Warn("sip_allow_from holds so much of %s that it means everybody: the whole world may speak SIP with this machine, and nobody is exempt from bans and limits by it; put those whom you trust into fail2ban.ignore_ip", over)
+	}
+}
+
 // tellOpen warns of what a person may not have meant.
 func tellOpen(m *Machine) {
 	if len(m.Plan.SIPAllowFrom) == 0 {
@@ -88,22 +96,16 @@ func firewallRules(ctx context.Context, m *Machine) ([]ufw.Rule, error) {
 	for _, name := range open.Auto {
 		m.Warn("the SIP profile %s lets FreeSWITCH choose a port when it starts: the firewall cannot open it; write a port if callers are to reach it", name)
 	}
-	return ufw.Rules(sshd.Ports(ctx, m.View, m.Plan.SSHPorts, m.Live), open, sipSources(m.Plan)), nil
+	return ufw.Rules(sshd.Ports(ctx, m.View, m.Plan.SSHPorts, m.Live), open, callers(m.Plan.Sources())), nil
 }
 
-// sipSources are the networks that may speak SIP, each once; one that is not
-// valid is everybody.
-func sipSources(p *plan.Plan) []netip.Prefix {
-	var out []netip.Prefix
-	for _, s := range p.SIPAllowFrom {
-		if from, err := plan.ParseAddress(s); err == nil && !slices.Contains(out, from) { // validated with the plan
-			out = append(out, from)
-		}
-	}
-	if len(out) == 0 {
+// callers are the networks that may speak SIP, as the firewall's rules name them:
+// everybody of both families is the zero value.
+func callers(s plan.Sources) []netip.Prefix {
+	if len(s.OpenTo()) == 2 {
 		return []netip.Prefix{{}}
 	}
-	return out
+	return s.SIP
 }
 
 // rulesChanges are both families' files of rules.

@@ -2,7 +2,6 @@ package harden
 
 import (
 	"context"
-	"slices"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fail2ban"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/listen"
@@ -58,10 +57,15 @@ func checkBans(ctx context.Context, m *Machine) []report.Check {
 	if err != nil {
 		return proof.Both(report.Fail, err.Error())
 	}
-	return proof.Bans(ctx, proof.Machine{
+	return proof.Bans(ctx, banProof(m, open))
+}
+
+// banProof is what the proof of bans goes by.
+func banProof(m *Machine, open listen.Ports) proof.Machine {
+	return proof.Machine{
 		Host:    m.Host,
 		Table:   fail2ban.UsesTable(m.Plan),
-		Trusted: slices.Concat(m.Plan.SIPAllowFrom, m.Plan.Fail2ban.IgnoreIP),
+		Trusted: m.Plan.Sources().Trusted,
 		SIP:     open.SIP,
-	})
+	}
 }

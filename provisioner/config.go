@@ -26,8 +26,11 @@ type Config struct {
 	// through sudo.
 	AdminUsers []string `mapstructure:"admin_users"`
 	// Addresses and CIDRs, IPv4 and IPv6, that may speak SIP with this machine.
-	// Host names are not looked up. By default the whole world may, and the
-	// report warns of it.
+	// Host names are not looked up. They are trusted too: never banned, never
+	// limited. By default the whole world may speak SIP, and the report warns of
+	// it. `0.0.0.0/0` and `::/0`, and networks that together are as wide as a /7
+	// of IPv4 or a /12 of IPv6, mean the same for their family: it is open, and
+	// nobody of it is trusted.
 	SIPAllowFrom []string `mapstructure:"sip_allow_from"`
 	// Leave the firewall's policy alone. Bans are enforced all the same.
 	// Defaults to `false`.
@@ -111,8 +114,10 @@ type Fail2ban struct {
 	BanTime *int `mapstructure:"ban_time"`
 	// What bans: `nftables` or `iptables-allports`. Defaults to `nftables`.
 	BanAction string `mapstructure:"ban_action"`
-	// Addresses and CIDRs that are never banned. By default none but the
-	// machine itself.
+	// Addresses and CIDRs that are never banned and never limited. By default
+	// none but the machine itself and `sip_allow_from`. Networks that together
+	// are as wide as a /7 of IPv4 or a /12 of IPv6, private ones apart, are
+	// refused.
 	IgnoreIP []string `mapstructure:"ignore_ip"`
 }
 

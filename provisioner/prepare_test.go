@@ -137,6 +137,7 @@ func TestPrepareFaults(t *testing.T) {
 		{`fail2ban { ban_time = 1.5 }`, "whole number"},
 		{`fail2ban { ban_action = "ufw" }`, "fail2ban.ban_action: "},
 		{`fail2ban { ignore_ip = ["localhost"] }`, "fail2ban.ignore_ip: "},
+		{`fail2ban { ignore_ip = ["0.0.0.0/0"] }`, "fail2ban.ignore_ip: "},
 		{`fail2ban { bantime = 1 }`, `"bantime" is not expected here`},
 		{"fail2ban {}\nfail2ban {}", "Duplicate fail2ban block"},
 		{`recidive { max_retry = 0 }`, "recidive.max_retry: "},

@@ -145,10 +145,16 @@ func (c Config) fill(text string) string {
 }
 
 // neverBanned are this machine and those whom the plan trusts. Sources over UDP
-// can be forged, so who may speak SIP by the plan is among them: nobody shall get
-// a carrier banned in its name.
+// can be forged, so an allowlist of who may speak SIP is among them: nobody shall
+// get a carrier banned in its name.
 func neverBanned(p *plan.Plan) []string {
-	list := []string{"127.0.0.0/8", "::1"}
-	list = append(list, p.Fail2ban.IgnoreIP...)
-	return append(list, p.SIPAllowFrom...)
+	var list []string
+	for _, from := range p.Sources().Trusted {
+		if from.IsSingleIP() {
+			list = append(list, from.Addr().String())
+		} else {
+			list = append(list, from.String())
+		}
+	}
+	return list
 }

@@ -29,6 +29,16 @@ func TestFiles(t *testing.T) {
 			},
 			want: []string{"ignoreip = 127.0.0.0/8 ::1 192.0.2.7 203.0.113.0/24 2001:db8::/32\n"},
 		},
+		"everybody may call and nobody is trusted": {
+			plan: func(p *plan.Plan) {
+				p.SIPAllowFrom, p.Fail2ban.IgnoreIP = []string{"0.0.0.0/0", "::/0"}, []string{"192.0.2.7"}
+			},
+			want: []string{"ignoreip = 127.0.0.0/8 ::1 192.0.2.7\n"},
+		},
+		"everybody in two halves": {
+			plan: func(p *plan.Plan) { p.SIPAllowFrom = []string{"0.0.0.0/1", "128.0.0.0/1", "2001:db8::/32"} },
+			want: []string{"ignoreip = 127.0.0.0/8 ::1 2001:db8::/32\n"},
+		},
 		"challenges apart": {
 			plan: func(p *plan.Plan) { p.Fail2ban.ChallengeMaxRetry = 2000 },
 			want: []string{"fs-harden[mode=failures]", "[freeswitch-challenge]\nenabled  = true\nfilter   = fs-harden[mode=challenges]\n", "maxretry = 2000\n"},

@@ -24,9 +24,6 @@ const (
 	Program = "/usr/sbin/nft"
 )
 
-// loopbacks are trusted whoever else is.
-var loopbacks = []string{"127.0.0.0/8", "::1"}
-
 // Ruleset is the table as a file that nft loads: the bans, and the limits where
 // they are wanted. It is in the syntax of nftables 1.0.2 (Ubuntu 22.04).
 func Ruleset(p *plan.Plan, open listen.Ports) (string, error) {
@@ -42,10 +39,7 @@ func Ruleset(p *plan.Plan, open listen.Ports) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	v4, v6, err := byFamily(slices.Concat(loopbacks, p.SIPAllowFrom, p.Fail2ban.IgnoreIP))
-	if err != nil {
-		return "", err
-	}
+	v4, v6 := byFamily(p.Sources().Trusted)
 	return strings.NewReplacer(
 		"@PORTS@", portRules(open),
 		"@TRUSTED_V4@", strings.Join(v4, ", "),
@@ -53,36 +47,16 @@ func Ruleset(p *plan.Plan, open listen.Ports) (string, error) {
 	).Replace(string(bans) + string(limits)), nil
 }
 
-// byFamily sorts addresses and networks by family. nft refuses a set in which
-// one member lies in another, so those go.
-func byFamily(list []string) (v4, v6 []string, err error) {
-	var all []netip.Prefix
-	for _, s := range list {
-		p, err := plan.ParseAddress(s)
-		if err != nil {
-			return nil, nil, err
-		}
-		all = append(all, p)
-	}
-	slices.SortFunc(all, func(a, b netip.Prefix) int {
-		if a.Bits() != b.Bits() {
-			return a.Bits() - b.Bits()
-		}
-		return a.Addr().Compare(b.Addr())
-	})
-	var kept []netip.Prefix
-	for _, p := range all {
-		if slices.ContainsFunc(kept, func(k netip.Prefix) bool { return k.Overlaps(p) }) {
-			continue
-		}
-		kept = append(kept, p)
+// byFamily are the members of each family's set.
+func byFamily(list []netip.Prefix) (v4, v6 []string) {
+	for _, p := range list {
 		if p.Addr().Is4() {
 			v4 = append(v4, member(p))
 		} else {
 			v6 = append(v6, member(p))
 		}
 	}
-	return v4, v6, nil
+	return v4, v6
 }
 
 // member is a network as nft takes it in a set: a single address without a mask.

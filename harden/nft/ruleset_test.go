@@ -11,26 +11,31 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 )
 
-func TestByFamily(t *testing.T) {
-	for name, tt := range map[string]struct{ in, v4, v6 []string }{
-		"nobody": {},
+// nft takes no name, no mask on a single address, and refuses a set in which one
+// member lies in another; and nobody passes the limits because everybody may call.
+func TestWhoPassesTheLimits(t *testing.T) {
+	const own4, own6 = "127.0.0.0/8", "::1"
+	for name, tt := range map[string]struct{ sip, ignore, v4, v6 []string }{
+		"nobody": {nil, nil, nil, nil},
 		"both families": {
-			[]string{"203.0.113.7", "2001:db8::/32", "198.51.100.0/24"},
-			[]string{"198.51.100.0/24", "203.0.113.7"}, []string{"2001:db8::/32"},
+			[]string{"203.0.113.7", "2001:db8::/32", "198.51.100.0/24"}, []string{"192.0.2.1"},
+			[]string{"192.0.2.1", "203.0.113.7", "198.51.100.0/24"}, []string{"2001:db8::/32"},
 		},
-		"one in another":  {[]string{"203.0.113.7", "203.0.113.0/24", "203.0.113.128/25"}, []string{"203.0.113.0/24"}, nil},
-		"twice":           {[]string{"::1", "::1/128"}, nil, []string{"::1"}},
-		"everybody":       {[]string{"10.0.0.1", "0.0.0.0/0", "::/0", "::1"}, []string{"0.0.0.0/0"}, []string{"::/0"}},
-		"beside, not in":  {[]string{"10.0.0.0/9", "10.128.0.0/9"}, []string{"10.0.0.0/9", "10.128.0.0/9"}, nil},
-		"families differ": {[]string{"::/0", "10.0.0.1"}, []string{"10.0.0.1"}, []string{"::/0"}},
+		"one in another":     {[]string{"203.0.113.7"}, []string{"203.0.113.0/24", "203.0.113.128/25"}, []string{"203.0.113.0/24"}, nil},
+		"twice":              {[]string{"::1", "::1/128", "192.0.2.1/32"}, []string{"192.0.2.1"}, []string{"192.0.2.1"}, nil},
+		"everybody":          {[]string{"198.51.100.1", "0.0.0.0/0", "::/0", "2001:db8::1"}, nil, nil, nil},
+		"everybody in parts": {[]string{"0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"}, []string{"192.0.2.1"}, []string{"192.0.2.1"}, nil},
+		"one family's all":   {[]string{"::/0", "198.51.100.1"}, nil, []string{"198.51.100.1"}, nil},
 	} {
-		v4, v6, err := byFamily(tt.in)
-		if err != nil || !slices.Equal(v4, tt.v4) || !slices.Equal(v6, tt.v6) {
-			t.Errorf("%s: %q, %q, %v; want %q, %q", name, v4, v6, err, tt.v4, tt.v6)
+		p := plan.Default()
+		p.SIPAllowFrom, p.Fail2ban.IgnoreIP = tt.sip, tt.ignore
+		text := mustRuleset(t, p, vanillaPorts)
+		v4, v6 := strings.Join(append([]string{own4}, tt.v4...), ", "), strings.Join(append([]string{own6}, tt.v6...), ", ")
+		for _, want := range []string{"ip saddr { " + v4 + " } return", "ip6 saddr { " + v6 + " } return", "ip6 saddr != { " + v6 + " } exthdr frag"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: the rules lack %q", name, want)
+			}
 		}
-	}
-	if _, _, err := byFamily([]string{"sip.example.com"}); err == nil {
-		t.Error("a name was taken for an address")
 	}
 }
 
@@ -46,8 +51,8 @@ func TestTheRulesKnowPortsAndTrustedSources(t *testing.T) {
 		"\t\tmeta nfproto ipv4 udp dport { 5060, 5080 } jump limit_v4\n",
 		"\t\tmeta nfproto ipv6 udp dport { 5060, 5080 } jump limit_v6\n",
 		"\t\tmeta nfproto ipv4 tcp dport { 5060, 5061, 5066, 5080, 7443 } tcp flags",
-		"\t\tip saddr { 127.0.0.0/8, 203.0.113.0/24, 198.51.100.7 } return\n",
-		"\t\tip6 saddr { 2001:db8:c::/48, ::1 } return\n",
+		"\t\tip saddr { 127.0.0.0/8, 198.51.100.7, 203.0.113.0/24 } return\n",
+		"\t\tip6 saddr { ::1, 2001:db8:c::/48 } return\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the rules lack %q", want)

@@ -56,6 +56,7 @@ func (p *Plan) Validate() error {
 	}
 	f.addresses("sip_allow_from", p.SIPAllowFrom)
 	f.addresses("fail2ban.ignore_ip", p.Fail2ban.IgnoreIP)
+	f.notTheWorld("fail2ban.ignore_ip", p.Fail2ban.IgnoreIP)
 	f.portRange(p.RTPPortRange)
 	for _, n := range p.SSHPorts {
 		if n < 1 || n > 65535 {
@@ -120,6 +121,29 @@ func (f *faults) addresses(option string, list []string) {
 			f.add("%s: %w", option, err)
 		}
 	}
+}
+
+// notTheWorld refuses networks so wide that no ban would ever fall on anybody.
+func (f *faults) notTheWorld(option string, list []string) {
+	all := merged(prefixes(list))
+	for _, fam := range everybody {
+		if own := family(all, fam.all); tooWide(own) {
+			f.add("%s: its %s networks add up to so much of the Internet that hardly anybody could be banned (%s); name those whom you trust, or say skip_fail2ban = true", option, fam.Family, joined(own))
+		}
+	}
+}
+
+// joined names the first networks of a list.
+func joined(list []netip.Prefix) string {
+	const atMost = 5
+	var words []string
+	for _, p := range list[:min(len(list), atMost)] {
+		words = append(words, p.String())
+	}
+	if n := len(list) - atMost; n > 0 {
+		words = append(words, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(words, ", ")
 }
 
 func (f *faults) portRange(s string) {

@@ -40,7 +40,7 @@ type Machine struct {
 	// fail2ban's chains of iptables.
 	Table bool
 	// Trusted are the addresses and networks that are never banned.
-	Trusted []string
+	Trusted []netip.Prefix
 	// SIP are the UDP ports on which FreeSWITCH listens.
 	SIP []uint16
 }
