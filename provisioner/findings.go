@@ -9,17 +9,23 @@ import (
 )
 
 // shownPlaces is how many places of one look's findings are named on the screen.
-// The report has all of them.
+// The report has more of them.
 const shownPlaces = 3
 
 // findings shows what the inspection found, one line for each look and severity:
 // in a vanilla FreeSWITCH there are a hundred, and most of them are alike.
-func (s *screen) findings(all []report.Finding) {
-	for _, g := range byLook(all) {
+func (s *screen) findings(step *report.Step) {
+	for _, g := range byLook(step.Findings) {
+		omitted := 0
+		for _, o := range step.Omitted {
+			if o.Severity == g[0].Severity && o.Look == g[0].Look {
+				omitted += o.Count
+			}
+		}
 		if g[0].Severity == report.Error {
-			s.ui.Error("    ! error: " + together(g))
+			s.ui.Error("    ! error: " + together(g, omitted))
 		} else {
-			s.ui.Say("      warning: " + together(g))
+			s.ui.Say("      warning: " + together(g, omitted))
 		}
 	}
 }
@@ -42,8 +48,8 @@ func byLook(all []report.Finding) [][]report.Finding {
 }
 
 // together says a group in one line: where, why the first of them, what mends
-// that, and how many more reasons the report has.
-func together(g []report.Finding) string {
+// that, and how many more there are; so many the report only counts.
+func together(g []report.Finding, omitted int) string {
 	var paths, reasons []string
 	for _, f := range g {
 		if p := clean(f.Path); !slices.Contains(paths, p) {
@@ -53,23 +59,29 @@ func together(g []report.Finding) string {
 			reasons = append(reasons, f.Why)
 		}
 	}
-	line := because(places(paths), g[0].Why)
+	line := because(places(paths, omitted), g[0].Why)
 	switch {
+	case omitted > 0:
+		line += fmt.Sprintf(" (the first of %s: the report has the first %d of each kind, and counts the rest)", count(len(g)+omitted, "finding"), report.Listed)
 	case len(paths) == 1 && len(reasons) == 1:
 		line = because(line, g[0].Remedy)
 	case len(reasons) > 1:
 		line += " (the first of " + count(len(g), "finding") + ": all are in the report, and fs-harden inspect tells them)"
 	}
-	if len(g) > 1 && g[0].Look != "" {
+	if len(g)+omitted > 1 && g[0].Look != "" {
 		line = clean(g[0].Look) + ": " + line
 	}
 	return line
 }
 
-// places names the first of them, and how many more there are.
-func places(paths []string) string {
+// places names the first of them, and how many more there are; of those that were
+// left out nobody knows whether they are other places.
+func places(paths []string, omitted int) string {
 	line := strings.Join(paths[:min(len(paths), shownPlaces)], ", ")
-	if n := len(paths) - shownPlaces; n > 0 {
+	switch n := len(paths) - shownPlaces; {
+	case omitted > 0:
+		line += " and more"
+	case n > 0:
 		line += fmt.Sprintf(" and %d more", n)
 	}
 	return line

@@ -2,6 +2,7 @@ package provisioner
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
@@ -25,6 +26,11 @@ func TestFindingsOnTheScreen(t *testing.T) {
 		found []report.Finding
 		want  string
 	}{
+		"as many as the report lists": {alike(100, key), "say          warning: ssh-host-keys: /k/0, /k/1, /k/2 and 97 more: shared by all\n"},
+		"more than it lists": {alike(10000, key), "say          warning: ssh-host-keys: /k/0, /k/1, /k/2 and more: shared by all " +
+			"(the first of 10000 findings: the report has the first 100 of each kind, and counts the rest)\n"},
+		"more errors than it lists, and a warning": {append(alike(101, bad), key), "error      ! error: ssh-host-keys: /k/0, /k/1, /k/2 and more: shared by all " +
+			"(the first of 101 findings: the report has the first 100 of each kind, and counts the rest)\nsay          warning: /etc/ssh/key: shared by all: rm it\n"},
 		"none":      {nil, ""},
 		"one":       {[]report.Finding{key}, "say          warning: /etc/ssh/key: shared by all: rm it\n"},
 		"alike":     {users, "say          warning: directory: /d/1000.xml, /d/1001.xml, /d/1002.xml and 17 more: a known PIN\n"},
@@ -37,11 +43,35 @@ func TestFindingsOnTheScreen(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			ui := &console{}
-			(&screen{ui: ui}).step(&report.Step{Name: "image", Status: report.Changed, Findings: tt.found})
+			step := report.Step{Name: "image", Status: report.Changed, Findings: tt.found}.Bounded()
+			(&screen{ui: ui}).step(&step)
 			want := "say      + image                changed\n" + tt.want
 			if got := ui.String(); got != want && got+"\n" != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+}
+
+// alike are n findings like one.
+func alike(n int, one report.Finding) []report.Finding {
+	out := make([]report.Finding, n)
+	for i := range out {
+		out[i] = one
+		out[i].Path = fmt.Sprintf("/k/%d", i)
+	}
+	return out
+}
+
+func TestChangesThatTheReportOnlyCounts(t *testing.T) {
+	changes := make([]report.Change, 102)
+	for i := range changes {
+		changes[i] = report.Change{Path: fmt.Sprintf("/l/%d", i), Action: "remove", Summary: "a log"}
+	}
+	ui := &console{}
+	step := report.Step{Name: "image", Status: report.Changed, Changes: changes}.Bounded()
+	(&screen{ui: ui}).step(&step)
+	if got := ui.String(); !strings.Contains(got, "/l/99: a log\nsay          and 2 more changes\n") || strings.Contains(got, "/l/100") {
+		t.Errorf("got\n%s", got)
 	}
 }

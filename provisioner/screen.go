@@ -78,7 +78,10 @@ func (s *screen) step(step *report.Step) {
 	for _, c := range step.Changes {
 		s.ui.Say("      " + change(c))
 	}
-	s.findings(step.Findings)
+	if n := step.OmittedChanges; n > 0 {
+		s.ui.Say("      and " + count(n, "more change"))
+	}
+	s.findings(step)
 	for _, c := range step.Checks {
 		if c.Status == report.Fail {
 			s.ui.Error("    ! check failed: " + because(c.Name, c.Detail))

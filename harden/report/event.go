@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,31 +66,64 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// maxLine bounds one line of JSON output, in bytes.
-const maxLine = 4 << 20
+const (
+	// maxLine bounds one line of JSON output, in bytes. What fs-harden writes has
+	// some 100 KB; the bound keeps a guest from filling the memory of who reads.
+	maxLine = 64 << 20
+	// maxNoise is how much is told of a line that is not fs-harden's, in bytes.
+	maxNoise = 64 << 10
+)
 
 // Scan reads the lines of a run and calls each for every one as it arrives:
-// with the event, or, for a line that is not fs-harden's, with the text. It
-// returns the report if the closing line came, else an error.
+// with the event, or, for a line that is not fs-harden's, with the text, the
+// beginning of it where it is long. It returns the report if the closing line
+// came, else an error.
 func Scan(r io.Reader, each func(Event, string)) (*Report, error) {
 	var final *Report
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 64<<10), maxLine)
-	for sc.Scan() {
-		text := sc.Text()
+	in := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, whole, err := readLine(in)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("reading fs-harden's output: %w", err)
+		}
+		if len(line) == 0 && err != nil {
+			break
+		}
+		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 		var e Event
-		if err := json.Unmarshal(sc.Bytes(), &e); err != nil {
-			each(Event{}, text)
+		if !whole || json.Unmarshal(line, &e) != nil {
+			each(Event{}, noise(line))
 			continue
 		}
 		final = e.Final // nothing of fs-harden's follows its closing line
 		each(e, "")
 	}
-	if err := sc.Err(); err != nil {
-		return nil, fmt.Errorf("reading fs-harden's output: %w", err)
-	}
 	if final == nil {
 		return nil, errors.New("fs-harden's closing line never came: it was killed, or the connection broke; what it had changed is undone by the next run")
 	}
 	return final, nil
+}
+
+// readLine reads one with its newline. One that is longer than maxLine is read to
+// its end and not kept: its beginning is returned, and whole is false.
+func readLine(in *bufio.Reader) (line []byte, whole bool, err error) {
+	whole = true
+	for {
+		part, err := in.ReadSlice('\n')
+		if whole = whole && len(line)+len(part) <= maxLine; whole {
+			line = append(line, part...)
+		} else {
+			line = line[:min(len(line), maxNoise+1)] // one more, which tells that it is cut
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, whole, err
+		}
+	}
+}
+
+func noise(line []byte) string {
+	if len(line) <= maxNoise {
+		return string(line)
+	}
+	return string(line[:maxNoise]) + "..."
 }

@@ -73,6 +73,9 @@ type Step struct {
 	Checks  []Check  `json:"checks,omitempty"`
 	// Findings are what stands in the way of being an image, see Finding.
 	Findings []Finding `json:"findings,omitempty"`
+	// Omitted and OmittedChanges count what is not listed, see Listed.
+	Omitted        []Omitted `json:"omitted,omitempty"`
+	OmittedChanges int       `json:"omitted_changes,omitempty"`
 }
 
 // Change is one thing that a step altered. Summary never holds a secret.

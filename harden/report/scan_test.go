@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -87,18 +88,58 @@ func TestScan(t *testing.T) {
 	}
 }
 
-func TestScanTakesALongReportAndRefusesAnEndlessLine(t *testing.T) {
-	warning := strings.Repeat("w", 3<<20)
-	long := strings.TrimSuffix(closing, "}") + `,"warnings":["` + warning + `"]}`
-	final, _, err := scan(strings.NewReader(long + "\n"))
-	if err != nil || len(final.Warnings) != 1 || final.Warnings[0] != warning {
-		t.Errorf("a report of %d bytes was not read: %v", len(long), err)
+// An older helper writes every finding into its line; and what a guest's login
+// shell prints must not fill this machine's memory.
+func TestScanTakesLinesOfAnyLength(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	for _, size := range []int{64<<10 - 1, 64 << 10, 64<<10 + 1, 20 * mib} {
+		long := strings.TrimSuffix(closing, "}") + `,"warnings":["` + strings.Repeat("w", size) + `"]}`
+		final, _, err := scan(strings.NewReader(begin + "\n" + long + "\n"))
+		if err != nil || len(final.Warnings) != 1 || len(final.Warnings[0]) != size {
+			t.Errorf("a report of %d bytes was not read: %v", len(long), err)
+		}
 	}
-	// A closing line behind an endless one is never reached: no success.
-	final, got, err := scan(strings.NewReader(strings.Repeat("x", 5<<20) + "\n" + closing + "\n"))
-	if err == nil || final != nil || !strings.Contains(err.Error(), "reading fs-harden's output") {
-		t.Errorf("got %v, %v after %d lines, want an error", final, err, len(got))
+	for _, size := range []int{64 << 10, 64<<10 + 1, 2 * mib, 64*mib + 1} {
+		final, got, err := scan(io.MultiReader(endless(size), strings.NewReader("\n"+closing+"\n")))
+		if err != nil || final == nil || len(got) != 2 {
+			t.Fatalf("a line of %d bytes, then the report: %v, %v after %d lines", size, final, err, len(got))
+		}
+		told := got[0].text
+		if whole := size <= 64<<10; len(told) > 64<<10+3 || strings.HasSuffix(told, "...") == whole || !strings.HasPrefix(told, strings.Repeat("x", 64<<10)) {
+			t.Errorf("%d bytes are told of a line of %d", len(told), size)
+		}
 	}
+	// One that is too long to be kept is no report, whatever is in it.
+	huge := strings.TrimSuffix(closing, "}") + `,"warnings":["` + strings.Repeat("w", 64*mib) + `"]}`
+	if final, _, err := scan(strings.NewReader(huge)); err == nil || final != nil {
+		t.Errorf("a report of %d bytes was kept", len(huge))
+	}
+}
+
+func TestScanKeepsNothingOfAnEndlessLine(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	if _, _, err := scan(endless(600 << 20)); err == nil {
+		t.Error("a report came of nothing")
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.Sys - min(before.Sys, after.Sys); grown > 300<<20 {
+		t.Errorf("it took %d MB", grown>>20)
+	}
+}
+
+// endless is a line of n bytes without its end.
+func endless(n int) io.Reader { return io.LimitReader(letters{}, int64(n)) }
+
+type letters struct{}
+
+func (letters) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
 }
 
 func TestScanTellsABrokenConnection(t *testing.T) {

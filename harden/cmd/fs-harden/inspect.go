@@ -44,7 +44,7 @@ func (i *inspection) End(st report.Step) {
 }
 
 // moreShown is how many further paths of one kind are named: vanilla has twenty
-// users with the same fault. --json names all.
+// users with the same fault. --json names more.
 const moreShown = 3
 
 // printFindings writes a line for each kind of finding, and below it where else
@@ -63,13 +63,21 @@ func printFindings(w io.Writer, findings []report.Finding) {
 		}
 		fmt.Fprintf(w, "  %-8s %s\n", first.Severity, plain(first.Path+": "+first.Why+"; "+first.Remedy))
 		if n := len(also) - moreShown; n > 0 {
-			also = append(also[:moreShown], fmt.Sprintf("and %d more (--json names all)", n))
+			also = append(also[:moreShown], fmt.Sprintf("and %d more (--json names %s)", n, namedByJSON(1+len(also))))
 		}
 		if len(also) > 0 {
 			fmt.Fprintf(w, "           also %s\n", plain(strings.Join(also, ", ")))
 		}
 		findings = rest
 	}
+}
+
+// namedByJSON is how many of n findings of one kind a report names.
+func namedByJSON(n int) string {
+	if n > report.Listed {
+		return fmt.Sprintf("the first %d", report.Listed)
+	}
+	return "all"
 }
 
 // plain takes out what a terminal would act upon: names of files in an image are
@@ -87,13 +95,8 @@ func plain(text string) string {
 func verdict(rep *report.Report) string {
 	errors, warnings := 0, 0
 	for _, st := range rep.Steps {
-		for _, f := range st.Findings {
-			if f.Severity == report.Error {
-				errors++
-			} else {
-				warnings++
-			}
-		}
+		errors += st.Count(report.Error)
+		warnings += st.Count(report.Warning)
 	}
 	return fmt.Sprintf("inspect: %s in %d ms, errors: %d, warnings: %d", rep.Result, rep.DurationMS, errors, warnings)
 }
