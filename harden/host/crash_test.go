@@ -3,24 +3,21 @@ package host
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 )
 
-// change is what putChild does in its folder.
+// change is what putChild does in its folder: it puts, and then it moves.
 type change struct {
-	Path string
-	Node Node
+	Put  []Placed
+	Move []Move
 }
 
-// strace counts a thread's calls, so the child keeps to the thread it begins on.
+// A tracer follows one thread, so the child keeps to the one it begins on.
 func init() {
 	if os.Getenv(childEnv) == "put" {
 		runtime.LockOSThread()
@@ -45,49 +42,50 @@ func putChild() error {
 	if err != nil {
 		return err
 	}
-	return h.Put(c.Path, c.Node)
+	if err := h.PutAll(c.Put...); err != nil {
+		return err
+	}
+	return h.MoveAll(c.Move...)
 }
 
-// A process that is killed at any of its system calls leaves the old or the new
-// and nothing between, under the name that counts; what else it leaves is swept.
-func TestKilledAtEverySystemCall(t *testing.T) {
-	if _, err := exec.LookPath("strace"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("strace is not installed: this test is what shows that a kill does no harm")
-		}
-		t.Skip("strace is not installed")
+// toDo writes change.json for putChild.
+func toDo(t *testing.T, dir string, c change) {
+	t.Helper()
+	b, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
 	}
+	write(t, dir, "change.json", string(b))
+}
+
+// A process that is killed before any of its calls to the kernel leaves the old or
+// the new and nothing between, under the name that counts; what else it leaves is
+// swept.
+func TestKilledAtEverySystemCall(t *testing.T) {
 	file := Node{Kind: File, Data: bytes.Repeat([]byte("old\n"), 5000), Mode: 0o640, UID: os.Getuid(), GID: os.Getgid(), ModTime: time.Unix(1e9, 5)}
 	changed := file
 	changed.Data, changed.Mode, changed.ModTime = bytes.Repeat([]byte("new\n"), 6000), 0o600, time.Unix(1e9, 7)
 	symlink := func(to string) Node {
 		return Node{Kind: Symlink, Target: to, UID: os.Getuid(), GID: os.Getgid(), ModTime: time.Unix(1e9, 9)}
 	}
-	// The calls that change a file system, or make the change durable.
-	write := []string{"openat", "write", "fchmod", "utimensat", "fsync", "renameat"}
-	if os.Geteuid() == 0 {
-		write = append(write, "fchown")
-	}
-	tests := map[string]struct {
+	for name, tt := range map[string]struct {
 		old, new Node
-		calls    []string
+		calls    int // at least
 	}{
-		"a file is replaced": {file, changed, write},
-		"a file appears":     {Node{Kind: Absent}, file, write},
-		"a file goes":        {file, Node{Kind: Absent}, []string{"unlinkat", "fsync"}},
-		"a link is replaced": {symlink("/old"), symlink("/new"), []string{"symlinkat", "utimensat", "renameat", "fsync"}},
-	}
-	for name, tt := range tests {
+		"a file is replaced": {file, changed, 7},
+		"a file appears":     {Node{Kind: Absent}, file, 7},
+		"a file goes":        {file, Node{Kind: Absent}, 2},
+		"a link is replaced": {symlink("/old"), symlink("/new"), 4},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			found := map[bool]int{} // was it the new?
-			for _, call := range tt.calls {
-				n := 1
-				for ; kill(t, tt.old, tt.new, call, n, found); n++ {
-				}
-				if n == 1 {
-					t.Errorf("%s was never called: the test looks past something", call)
-				}
+			n := 1
+			for kill(t, tt.old, tt.new, n, found) {
+				n++
+			}
+			if n <= tt.calls {
+				t.Errorf("killed at %d calls, and there are %d: the test looks past something", n-1, tt.calls)
 			}
 			if found[true] == 0 || found[false] == 0 {
 				t.Errorf("killed, the old was found %d times, the new %d times: the kills hit somewhere else", found[false], found[true])
@@ -96,9 +94,9 @@ func TestKilledAtEverySystemCall(t *testing.T) {
 	}
 }
 
-// kill goes from old to new, killed at the nth time that call is made, and looks
-// at what is there then. It tells whether it came to that.
-func kill(t *testing.T, old, new Node, call string, n int, found map[bool]int) (killed bool) {
+// kill goes from old to new, killed before the nth call, and looks at what is
+// there then. It tells whether it came to that.
+func kill(t *testing.T, old, new Node, n int, found map[bool]int) (killed bool) {
 	t.Helper()
 	const name = "/d/vars.xml"
 	dir := t.TempDir()
@@ -107,13 +105,8 @@ func kill(t *testing.T, old, new Node, call string, n int, found map[bool]int) (
 	if err := h.Put(name, old); err != nil {
 		t.Fatal(err)
 	}
-	b, err := json.Marshal(change{name, new})
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, dir, "change.json", string(b))
-	killed = runAndKill(t, dir, call, n)
-
+	toDo(t, dir, change{Put: []Placed{{Path: name, Node: new}}})
+	calls, killed := traceChild(t, "put", dir, n)
 	got, err := h.Lookup(name)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +115,7 @@ func kill(t *testing.T, old, new Node, call string, n int, found map[bool]int) (
 	case !killed && !isNew:
 		t.Fatal("the run got through, and nothing came of it")
 	case !isNew && !same(got, old):
-		t.Fatalf("killed at %s %d: it is neither the old nor the new: %s, %v, %d bytes, %v, -> %q", call, n, got.Kind, got.Mode, len(got.Data), got.ModTime, got.Target)
+		t.Fatalf("killed before the last of %q: it is neither the old nor the new: %s, %v, %d bytes, %v, -> %q", calls, got.Kind, got.Mode, len(got.Data), got.ModTime, got.Target)
 	case killed:
 		found[isNew]++
 	}
@@ -131,28 +124,10 @@ func kill(t *testing.T, old, new Node, call string, n int, found map[bool]int) (
 	}
 	for _, left := range names(t, filepath.Join(dir, "root/d")) {
 		if left != "vars.xml" {
-			t.Errorf("killed at %s %d: swept, and still there: %q", call, n, left)
+			t.Errorf("killed before the last of %q: swept, and still there: %q", calls, left)
 		}
 	}
 	return killed
-}
-
-// runAndKill starts the child, to be killed as it makes call for the nth time.
-func runAndKill(t *testing.T, dir, call string, n int) (killed bool) {
-	t.Helper()
-	binary, err := os.Executable() // not /proc/self/exe, which is strace's for strace
-	if err != nil {
-		t.Fatal(err)
-	}
-	trace := filepath.Join(dir, "trace")
-	cmd := exec.Command("strace", "-f", "-qq", "-o", trace, "-e", "trace="+call,
-		"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n), binary)
-	cmd.Dir, cmd.Env = dir, child("put", dir).Env
-	out, err := cmd.CombinedOutput()
-	if err != nil && !strings.Contains(content(t, trace), "killed by SIGKILL") {
-		t.Fatalf("strace: %v: %s", err, out)
-	}
-	return err != nil
 }
 
 func same(a, b Node) bool {

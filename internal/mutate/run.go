@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// verdict is what became of a mutant.
+type verdict string
+
+const (
+	caught   verdict = "caught"
+	survived verdict = "survived"
+	// broken says that the mutant shows nothing: it does not apply or compile, or
+	// its test fails, or does not run, without it.
+	broken  verdict = "broken"
+	skipped verdict = "skipped"
+)
+
+type result struct {
+	mutant
+	verdict verdict
+	detail  string
+}
+
+// good reports whether the verdict is the one that the mutant's file tells of.
+func (r result) good() bool {
+	return r.verdict == skipped || r.verdict == caught && r.survives == "" || r.verdict == survived && r.survives != ""
+}
+
+// runner runs the tests of mutants. The tree is never written to: the mutated
+// file lies in a temporary folder, and go reads it in the place of the other
+// (go help build, -overlay).
+type runner struct {
+	root       string
+	timeout    string // of one test binary, as go test -timeout has it
+	acceptance bool
+
+	mu    sync.Mutex
+	clean map[string]func() error // by the text of a command: the tests without a mutant
+}
+
+func (r *runner) judge(ctx context.Context, m mutant) result {
+	res := result{mutant: m}
+	res.verdict, res.detail = r.run(ctx, m)
+	return res
+}
+
+func (r *runner) run(ctx context.Context, m mutant) (verdict, string) {
+	switch {
+	case m.test.acceptance() && !r.acceptance:
+		return skipped, "its test needs real machines: run with -acceptance"
+	case m.root && os.Geteuid() != 0:
+		return skipped, "its test needs root"
+	}
+	source, err := m.mutated(r.root)
+	if err != nil {
+		return broken, err.Error()
+	}
+	if err := r.passes(ctx, m.test); err != nil {
+		return broken, err.Error()
+	}
+	overlay, remove, err := r.overlay(m.file, source)
+	if err != nil {
+		return broken, err.Error()
+	}
+	defer remove()
+	out, err := r.goTest(ctx, m.test, overlay)
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return broken, ctx.Err().Error()
+	case err == nil:
+		return survived, ""
+	case !errors.As(err, &exit):
+		return broken, err.Error()
+	case notRun(out) != "":
+		return broken, notRun(out)
+	}
+	return caught, firstFailure(out)
+}
+
+// passes tells whether a command's tests run and pass without a mutant. Each is
+// run once.
+func (r *runner) passes(ctx context.Context, c command) error {
+	r.mu.Lock()
+	once, ok := r.clean[c.text]
+	if !ok {
+		once = sync.OnceValue(func() error {
+			out, err := r.goTest(ctx, c, "")
+			if why := notRun(out); why != "" {
+				return fmt.Errorf("%s, without the mutant: %s", c.text, why)
+			}
+			if err != nil {
+				return fmt.Errorf("%s fails without the mutant: %w: %s", c.text, err, firstFailure(out))
+			}
+			return nil
+		})
+		r.clean[c.text] = once
+	}
+	r.mu.Unlock()
+	return once()
+}
+
+// overlay writes a source and the file that names it in place of another.
+func (r *runner) overlay(file, source string) (path string, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "mutant")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	other := filepath.Join(dir, filepath.Base(file))
+	names, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(r.root, file): other}})
+	path = filepath.Join(dir, "overlay.json")
+	if err := errors.Join(err, os.WriteFile(other, []byte(source), 0o600), os.WriteFile(path, names, 0o600)); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return path, remove, nil
+}
+
+// goTest runs the tests. The overlay goes by the environment, so that a test
+// which builds the helper builds the mutated one.
+func (r *runner) goTest(ctx context.Context, c command, overlay string) ([]byte, error) {
+	args := append([]string{"test", "-vet=off", "-count=1", "-failfast", "-timeout", r.timeout}, c.args...)
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // "go test" and what parseCommand lets through
+	cmd.Dir = r.root
+	cmd.Env = os.Environ()
+	if overlay != "" {
+		cmd.Env = append(cmd.Env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.Bytes(), err
+}
+
+// notRun says why the output of go test tells of no test at all.
+func notRun(out []byte) string {
+	for _, sign := range []string{"[build failed]", "[setup failed]", "[no tests to run]", "[no test files]"} {
+		if bytes.Contains(out, []byte(sign)) {
+			return sign + " " + firstLine(out)
+		}
+	}
+	return ""
+}
+
+// firstFailure names the test that failed.
+func firstFailure(out []byte) string {
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSpace(line)
+		for _, sign := range []string{"--- FAIL: ", "panic: "} {
+			if rest, ok := strings.CutPrefix(line, sign); ok {
+				name, _, _ := strings.Cut(rest, " (")
+				return name
+			}
+		}
+	}
+	return firstLine(out)
+}
+
+func firstLine(out []byte) string {
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return line
+		}
+	}
+	return ""
+}
