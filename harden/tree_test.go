@@ -2,14 +2,18 @@ package harden
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
@@ -57,7 +61,8 @@ func wholeTree(t testing.TB) tree {
 		return os.Chmod(p, mode)
 	})
 	tr.write("/etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n")
-	tr.write("/etc/passwd", fmt.Sprintf("root:x:0:0:root:/root:/bin/bash\nadmin:x:%d:%d::/home/admin:/bin/sh\n", os.Getuid(), os.Getgid()))
+	uid, gid := adminID()
+	tr.write("/etc/passwd", fmt.Sprintf("root:x:0:0:root:/root:/bin/bash\nadmin:x:%d:%d::/home/admin:/bin/sh\n", uid, gid))
 	tr.write("/lib/systemd/system/freeswitch.service", "[Service]\nExecStart=/usr/bin/freeswitch\n")
 	tr.write("/home/admin/.profile", "")
 	for _, dir := range []string{"/root", "/var/lib", "/usr/local/sbin", "/etc/systemd/system/multi-user.target.wants", "/run/cloud-init"} {
@@ -65,8 +70,22 @@ func wholeTree(t testing.TB) tree {
 			t.Fatal(err)
 		}
 	}
+	for _, p := range []string{"/home/admin", "/home/admin/.profile"} {
+		if err := os.Chown(tr.path(p), uid, gid); err != nil {
+			t.Fatal(err)
+		}
+	}
 	tr.instance(testInstance)
 	return tr
+}
+
+// adminID is who admin is: never root, or no test would see whose file is whose.
+// An ordinary user can give files to nobody but himself.
+func adminID() (uid, gid int) {
+	if os.Getuid() == 0 {
+		return 1000, 1000
+	}
+	return os.Getuid(), os.Getgid()
 }
 
 func (tr tree) path(p string) string { return filepath.Join(tr.dir, p) }
@@ -181,33 +200,49 @@ func (tr tree) snapshot() map[string]string {
 		if err != nil {
 			return err
 		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		rel := strings.TrimPrefix(p, tr.dir)
-		switch {
-		case d.IsDir():
-			seen[rel] = info.Mode().String()
-		case info.Mode()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(p)
-			if err != nil {
-				return err
-			}
-			seen[rel] = "-> " + target
-		default:
-			b, err := os.ReadFile(p)
-			if err != nil {
-				return err
-			}
-			seen[rel] = fmt.Sprintf("%s %s\n%s", info.Mode(), info.ModTime().Format("15:04:05.000000000"), b)
-		}
-		return nil
+		text, err := described(p)
+		seen[strings.TrimPrefix(p, tr.dir)] = text
+		return err
 	})
 	if err != nil {
 		tr.t.Fatal(err)
 	}
 	return seen
+}
+
+// described is a path's mode, owner, attributes, time and content.
+func described(p string) (string, error) {
+	info, err := os.Lstat(p)
+	if err != nil {
+		return "", err
+	}
+	st, _ := info.Sys().(*syscall.Stat_t)
+	text := fmt.Sprintf("%s %d:%d", info.Mode(), st.Uid, st.Gid)
+	names := make([]byte, 4096)
+	n, err := unix.Llistxattr(p, names)
+	if err != nil && !errors.Is(err, unix.ENOTSUP) {
+		return "", err
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(names[:max(n, 0)]), "\x00"), "\x00") {
+		if name == "" {
+			continue
+		}
+		value := make([]byte, 4096)
+		n, err := unix.Lgetxattr(p, name, value)
+		if err != nil {
+			return "", err
+		}
+		text += fmt.Sprintf(" %s=%q", name, value[:n])
+	}
+	switch {
+	case info.IsDir():
+		return text, nil
+	case info.Mode()&fs.ModeSymlink != 0:
+		target, err := os.Readlink(p)
+		return text + " -> " + target, err
+	}
+	b, err := os.ReadFile(p)
+	return fmt.Sprintf("%s %s\n%s", text, info.ModTime().Format("15:04:05.000000000"), b), err
 }
 
 // differences names the paths in which two snapshots differ.
