@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -205,43 +206,62 @@ func runPhase(r *Runner, phase report.Phase) (*report.Report, error) {
 	}
 }
 
+// A rollback gives back the tree as it was, to the byte and to the owner: what it
+// adds is what a person has changed since, and that is named here.
 func TestRollbackGivesBackTheTree(t *testing.T) {
-	for name, run := range map[string]func(tree){
-		"baked": func(tr tree) { tr.apply() },
-		"baked twice": func(tr tree) {
-			tr.apply()
-			tr.write("/etc/freeswitch/sip_profiles/site.xml", siteProfile)
-			tr.apply()
-			tr.remove("/etc/freeswitch/sip_profiles/site.xml")
+	const site, external = "/etc/freeswitch/sip_profiles/site.xml", "/etc/freeswitch/sip_profiles/external.xml"
+	for name, c := range map[string]struct {
+		run  func(tree)
+		left []string // the time of the rollback is left out of the names
+	}{
+		"baked": {run: func(tr tree) { tr.apply() }},
+		"baked twice, a profile of the site in between": {
+			run:  func(tr tree) { tr.apply(); tr.write(site, siteProfile); tr.apply() },
+			left: []string{"new: " + site},
 		},
-		"baked and booted":     func(tr tree) { tr.apply(); tr.firstboot() },
-		"rotated":              func(tr tree) { tr.apply(); tr.firstboot(); mustRun(tr, report.Rotate) },
-		"never hardened":       func(tree) {},
-		"failed half way":      func(tr tree) { failAt(tr, "gate") },
-		"killed and run again": func(tr tree) { tr.apply(); tr.firstboot(); failAt(tr, "log-auth-failures") },
+		"a file of a person's changed since": {
+			run:  func(tr tree) { tr.apply(); tr.write(external, "<include/>") },
+			left: []string{"new: /root/fs-harden-rollback", "new: /root/fs-harden-rollback/etc", "new: /root/fs-harden-rollback/etc/freeswitch", "new: /root/fs-harden-rollback/etc/freeswitch/sip_profiles", "new: /root/fs-harden-rollback" + external},
+		},
+		"baked and booted": {run: func(tr tree) { tr.apply(); tr.firstboot() }},
+		"rotated":          {run: func(tr tree) { tr.apply(); tr.firstboot(); mustRun(tr, report.Rotate) }},
+		"never hardened":   {run: func(tree) {}},
+		"failed half way":  {run: func(tr tree) { failAt(tr, "gate") }},
+		"killed":           {run: func(tr tree) { killAt(tr, report.Bake, "gate") }},
+		"killed and run again": {run: func(tr tree) {
+			killAt(tr, report.Bake, "log-auth-failures")
+			tr.apply()
+			killAt(tr, report.FirstBoot, "credentials")
+			tr.firstboot()
+			killAt(tr, report.Rotate, "event-socket")
+			mustRun(tr, report.Rotate)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tr := newTree(t)
 			before := tr.snapshot()
-			run(tr)
+			c.run(tr)
 			rep, err := tr.runner().Rollback(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
-			delete(before, "/etc/freeswitch/sip_profiles/site.xml")
-			after := tr.snapshot()
-			for p := range after {
-				if strings.HasPrefix(p, "/etc/freeswitch/sip_profiles/site.xml") || strings.HasPrefix(p, "/root/fs-harden-rollback-") {
-					delete(after, p) // the person's own
-				}
+			var left []string
+			for _, d := range differences(before, tr.snapshot()) {
+				left = append(left, rollbackTime.ReplaceAllString(d, ""))
 			}
-			if d := differences(before, after); len(d) > 0 {
-				t.Errorf("rollback left: %s\n%+v", d, rep)
+			slices.Sort(left)
+			if !slices.Equal(left, c.left) {
+				t.Errorf("rollback left %q, want %q\n%+v", left, c.left, rep)
+			}
+			if len(c.left) == 1 && tr.read(site) != siteProfile {
+				t.Errorf("%s holds %q", site, tr.read(site))
 			}
 		})
 	}
 }
+
+var rollbackTime = regexp.MustCompile(`-\d{8}-\d{6}`)
 
 const siteProfile = "<include>\n  <profile name=\"site\">\n    <settings>\n      <param name=\"sip-port\" value=\"5090\"/>\n    </settings>\n  </profile>\n</include>\n"
 

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
 // Who reads a file with a secret afterwards: FreeSWITCH does, others do not.
@@ -67,8 +69,15 @@ func TestTheConfigurationIsClosed(t *testing.T) {
 	tr.firstboot()
 	closed("after the first boot")
 	open()
+	rep, err := tr.runner().Verify(t.Context())
+	if c := checksOf(rep, "configuration-access"); !errors.Is(err, ErrCheck) || len(c) != 1 || c[0].Status != report.Fail || !strings.Contains(c[0].Detail, "/etc/freeswitch/") {
+		t.Errorf("verify says %+v, %v", c, err)
+	}
 	tr.apply()
 	closed("after another bake")
+	if c := checksOf(mustVerify(t, tr), "configuration-access"); len(c) != 1 || c[0].Status != report.Pass {
+		t.Errorf("verify says %+v", c)
+	}
 
 	// And before it writes what others must not read.
 	open()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -230,24 +231,50 @@ func TestTheGateStaysShut(t *testing.T) {
 	}
 }
 
-// systemd and a person at once: one of them makes the secrets, the other finds them.
+// systemd and a person at once: one of them makes the secrets, the others find them.
 func TestTwoFirstBootsAtOnce(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)
 	tr.apply()
-	failed := make(chan error)
-	for range 4 {
-		go func() {
-			_, err := tr.runner().FirstBoot(context.Background())
-			failed <- err
-		}()
+	type ended struct {
+		rep *report.Report
+		err error
 	}
-	for range 4 {
-		if err := <-failed; err != nil {
-			t.Error(err)
+	others := make(chan ended)
+	r := tr.runner()
+	r.fault = func(step string) error {
+		if step != "commit" { // the secrets are in place, and not yet recorded
+			return nil
 		}
+		for range 3 {
+			ctx := &asked{Context: context.Background(), once: make(chan struct{})}
+			go func() {
+				rep, err := tr.runner().FirstBoot(ctx)
+				others <- ended{rep, err}
+			}()
+			<-ctx.once // it has seen that there are none, and is about to wait for its turn
+		}
+		return nil
+	}
+	if _, err := r.FirstBoot(context.Background()); err != nil {
+		t.Fatal(err)
 	}
 	sip, esl := tr.secrets()
+	made := tr.read("/var/lib/fs-harden/committed.json")
+	for range 3 {
+		o := <-others
+		if o.err != nil {
+			t.Error(o.err)
+		}
+		for _, st := range o.rep.Steps {
+			if st.Status == report.Changed || len(st.Changes) > 0 {
+				t.Errorf("it made them anew: %+v", st)
+			}
+		}
+	}
+	if s, e := tr.secrets(); s != sip || e != esl || tr.read("/var/lib/fs-harden/committed.json") != made {
+		t.Error("the secrets of the first one are not in force")
+	}
 	for path, want := range map[string]string{"/root/freeswitch-credentials.txt": sip, "/etc/fs_cli.conf": esl} {
 		if !strings.Contains(tr.read(path), want) {
 			t.Errorf("%s holds another secret than FreeSWITCH's configuration", path)
@@ -256,6 +283,19 @@ func TestTwoFirstBootsAtOnce(t *testing.T) {
 	if err := tr.runner().Gate(context.Background()); err != nil {
 		t.Error(err)
 	}
+}
+
+// asked is a context that closes once as it is first asked when it ends: a run does
+// that as it begins to wait for another.
+type asked struct {
+	context.Context
+	once chan struct{}
+	done sync.Once
+}
+
+func (a *asked) Done() <-chan struct{} {
+	a.done.Do(func() { close(a.once) })
+	return a.Context.Done()
 }
 
 func TestRotateReplacesBothSecrets(t *testing.T) {

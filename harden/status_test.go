@@ -139,7 +139,9 @@ func TestTheGateWaitsForARun(t *testing.T) {
 		t.Errorf("before a run that has not ended: %v", err)
 	}
 	answer := make(chan error)
-	go func() { answer <- tr.runner().Gate(context.Background()) }()
+	ctx := &asked{Context: context.Background(), once: make(chan struct{})}
+	go func() { answer <- tr.runner().Gate(ctx) }()
+	<-ctx.once             // it has seen the journal, and waits
 	tr.remove(journal.Dir) // the run ends
 	unlock()
 	if err := <-answer; err != nil {

@@ -38,7 +38,7 @@ func TestOutlineReadsNothing(t *testing.T) {
 	h, root := tree(t)
 	p := write(t, root, "/log", "")
 	if err := os.Truncate(p, 1<<40); err != nil {
-		t.Skipf("this file system has no holes: %v", err)
+		t.Fatalf("the temporary folder must be on a file system with holes: %v", err)
 	}
 	if err := os.Chmod(p, 0o640); err != nil {
 		t.Fatal(err)
