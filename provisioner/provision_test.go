@@ -70,7 +70,7 @@ func TestProvision(t *testing.T) {
 	if len(g.uploads) != 3 {
 		t.Errorf("uploaded %q, want helper, plan and script, once each", g.uploads)
 	}
-	if g.modes["fs-harden"] != 0o755 || g.modes["run.sh"] != 0o755 {
+	if g.modes["fs-harden"] != 0o755 || g.modes["run.sh"] != 0o755 || g.modes["plan.json"] != 0o644 {
 		t.Errorf("modes are %v", g.modes)
 	}
 	if len(ui.tracked) != 1 || !strings.HasPrefix(ui.tracked[0], "fs-harden ") {
