@@ -49,6 +49,13 @@ func (s Spot) File() string {
 	return name
 }
 
+// FileAt is the file that the byte at pos of Expanded was read from; for what a
+// variable stands for, the file that names the variable.
+func (c *Config) FileAt(pos int) string {
+	f, _, _ := c.segs.origin(pos)
+	return c.files[f].name
+}
+
 // Param returns the value of a <param name="" value=""/> below the element,
 // the last one of that name, the case of its letters apart.
 func (s Spot) Param(name string) (value string, ok bool) { return s.named("param", name) }

@@ -41,32 +41,6 @@ func randomSeeds(s *scene) {
 	}
 }
 
-// cloudInit looks for what cloud-init remembers of the build: an instance with
-// that may not be set up at all, or as the build machine was.
-func cloudInit(s *scene) {
-	const dir = "/var/lib/cloud"
-	clean := s.within("cloud-init clean --logs --seed")
-	for _, name := range []string{"data", "instances", "sem"} {
-		if p := path.Join(dir, name); s.holdsNames(p) {
-			f := s.goneFolder(System, p, "what cloud-init remembers of the build, its user data among it")
-			f.Remedy = clean
-			s.add(f)
-		}
-	}
-	if p := path.Join(dir, "instance"); s.glance(p).Kind != host.Absent && !s.holdsNames(path.Join(dir, "instances")) {
-		f := s.gone(System, p, "names the build as the instance that cloud-init set up")
-		f.Remedy = clean
-		s.add(f)
-	}
-	for _, source := range s.list(path.Join(dir, "seed")) {
-		for _, name := range []string{"user-data", "vendor-data", "meta-data", "network-config"} {
-			if at, g, ok := s.file(path.Join(dir, "seed", source, name)); ok && g.Size > 0 {
-				s.add(advice(System, at, "cloud-init would set every instance up with this data of the build", clean))
-			}
-		}
-	}
-}
-
 // holdsNames tells whether there is anything in a folder.
 func (s *scene) holdsNames(dir string) bool {
 	for _, name := range s.list(dir) {

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
@@ -18,7 +19,8 @@ const sharedKey = "every instance would have this private key, and whoever holds
 
 // privateKeys looks at FreeSWITCH's keys, whatever they are called: a wss.pem.bak
 // holds the same key. FreeSWITCH makes dtls-srtp.pem and wss.pem at its first
-// start, and makes them again where they are missing.
+// start, and makes them again where they are missing. Anywhere else below the
+// configuration a key is somebody's, and not for a program to remove.
 func privateKeys(s *scene) {
 	for _, dir := range s.keyFolders() {
 		s.keys(dir, s.addOwn)
@@ -29,20 +31,26 @@ func privateKeys(s *scene) {
 			s.add(f)
 		})
 	}
-}
-
-// keys looks at the files in a folder, and in those below it.
-func (s *scene) keys(dir string, add func(*Found)) {
-	for _, name := range s.list(dir) {
-		p := path.Join(dir, name)
-		if s.glance(p).Kind != host.Folder {
-			s.key(p, add)
-			continue
-		}
-		for _, name := range s.list(p) { // gentls_cert keeps its authority's key in CA/
-			s.key(path.Join(p, name), add)
+	for _, f := range s.strays() {
+		switch {
+		case f.key == noKey:
+		case f.key == issuedKey:
+			s.add(s.issued(f.path))
+		default:
+			s.add(advice(Image, f.path, sharedKey, s.rm(f.path)+", and give each instance its own when it starts"))
 		}
 	}
+}
+
+// keys looks at the files in a folder, and in those below it: gentls_cert keeps its
+// authority's key in CA/.
+func (s *scene) keys(dir string, add func(*Found)) {
+	s.below(dir, func(p string, g host.Glimpse) onward {
+		if g.Kind != host.Folder {
+			s.key(p, add)
+		}
+		return into
+	})
 }
 
 func (s *scene) key(p string, add func(*Found)) {
@@ -59,13 +67,26 @@ func (s *scene) key(p string, add func(*Found)) {
 		add(s.gone(Image, at, "lies where private keys do and cannot be read: "+reason(err)))
 		return
 	}
-	switch holdsKey(data) {
+	kind := holdsKey(data)
+	if isKeyStore(at, data) {
+		kind = ownKey
+	}
+	switch kind {
 	case ownKey:
 		add(s.gone(Image, at, sharedKey))
 	case issuedKey:
-		s.add(advice(Known, at, "the private key of a certificate that an authority has issued: every instance would have it",
-			s.rm(at)+", and give each instance its own when it starts"))
+		s.add(s.issued(at))
 	}
+}
+
+func (s *scene) issued(at string) *Found {
+	return advice(Known, at, "the private key of a certificate that an authority has issued: every instance would have it",
+		s.rm(at)+", and give each instance its own when it starts")
+}
+
+// isKeyStore tells a PKCS #12 file (RFC 7292): certificates with their keys.
+func isKeyStore(name string, data []byte) bool {
+	return begins(data, "\x30\x82") && slices.Contains([]string{".p12", ".pfx"}, strings.ToLower(path.Ext(name)))
 }
 
 // keyKind is what a file holds of a private key.

@@ -23,7 +23,7 @@ func TestCleanTreeHasNoFinding(t *testing.T) {
 
 // Each poison alone is found, and nothing else is.
 func TestEachPoisonGivesItsFinding(t *testing.T) {
-	seen := map[string]bool{}
+	seen, weighed := map[string]bool{}, map[string]bool{}
 	tr := newTree(t)
 	for _, p := range poisons(t) {
 		seen[p.look] = true
@@ -38,7 +38,10 @@ func TestEachPoisonGivesItsFinding(t *testing.T) {
 			if f.Look != p.look || f.Path != p.path || !strings.Contains(f.Why, p.why) || f.Owner != p.owner || f.Fix != p.fix || f.Remedy == "" {
 				t.Errorf("want %+v, got %+v", p, f)
 			}
-			severities(t, tr, p)
+			if key := p.look + string(p.owner); !weighed[key] { // the rule is of the owner
+				weighed[key] = true
+				severities(t, tr, p)
+			}
 			remedied(t, tr, f)
 		})
 	}
@@ -61,7 +64,7 @@ func remedied(t *testing.T, tr tree, f inspect.Found) {
 	if !slices.Contains([]string{"rm", "truncate", "sed"}, first) || strings.ContainsAny(f.Remedy, ",*;") {
 		return
 	}
-	if !strings.Contains(f.Remedy, " "+tr.dir+"/") || strings.Count(f.Remedy, " /") != 1 {
+	if bare := strings.ReplaceAll(f.Remedy, "'", ""); !strings.Contains(bare, " "+tr.dir+"/") || strings.Count(bare, " /") != 1 {
 		t.Fatalf("the remedy leaves the tree: %s", f.Remedy)
 	}
 	if out, err := exec.Command("sh", "-c", f.Remedy).CombinedOutput(); err != nil {

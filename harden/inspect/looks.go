@@ -22,6 +22,8 @@ func Looks() []Named {
 		{"leftovers", leftovers},
 		{"backups", backups},
 		{KeptPasswords, keptPasswords},
+		{"editor-files", editorFiles},
+		{"site-secrets", siteSecrets},
 		{"recordings", recordings},
 
 		{"directory", directory},
@@ -39,6 +41,13 @@ func Looks() []Named {
 		{"machine-id", machineID},
 		{"random-seeds", randomSeeds},
 		{"cloud-init", cloudInit},
+		{"system-logs", systemLogs},
+		{"installer", installer},
+		{"dhcp-leases", leases},
+		{"sudo-rules", sudoRules},
+		{"tls-keys", tlsKeys},
+		{"network-keys", networkKeys},
+		{"package-credentials", packageCredentials},
 		{"swap", swap},
 	}
 }

@@ -53,6 +53,11 @@ func setESL(value string) string {
 
 func user(xml string) func(tree) { return edit(users, "<users>", "<users>"+xml) }
 
+// set sets a variable of the configuration.
+func set(assignment string) func(tree) {
+	return edit(vars, "</include>", `<X-PRE-PROCESS cmd="set" data="`+assignment+`"/>`+"\n</include>")
+}
+
 func extension(context, xml string) func(tree) {
 	return edit(plans, `<context name="`+context+`">`, `<context name="`+context+`">`+xml)
 }
@@ -80,7 +85,7 @@ func poisons(t testing.TB) []poison {
 	image, known, system := inspect.Image, inspect.Known, inspect.System
 	none, remove, empty := inspect.None, inspect.Remove, inspect.Empty
 	encoded := base64.StdEncoding.EncodeToString([]byte(self.key))
-	return []poison{
+	all := []poison{
 		{"shared-secrets", vars, "FreeSWITCH ships", image, none, edit(vars, `data="default_password=Xq7Zp2Lm9Kd4Rt6Vw8Yb3Nc5Hj1G`, `data="default_password=1234`), false},
 		{"shared-secrets", vars, "is empty", image, none, edit(vars, `data="default_password=Xq7Zp2Lm9Kd4Rt6Vw8Yb3Nc5Hj1G`, `data="unused=`), false},
 		{"shared-secrets", esl, "FreeSWITCH ships", image, none, edit(esl, bakedESL, "ClueCon"), false},
@@ -187,7 +192,7 @@ func poisons(t testing.TB) []poison {
 		{"recordings", "/var/lib/freeswitch/recordings", "voicemail", known, none, text("/var/lib/freeswitch/recordings/a.wav", "x"), false},
 		{"recordings", "/var/lib/freeswitch/storage", "voicemail", known, none, text("/var/lib/freeswitch/storage/voicemail/default/d/1000/m.wav", "x"), false},
 
-		{"directory", vars, "default_provider_password", known, none, edit(vars, "tt6VwBj1GNc58Yb3Nc5H", "password"), false},
+		{"directory", vars, "default_provider_password", known, none, set("default_provider_password=password"), false},
 		{"directory", users, "without a password", known, none, user(`<user id="default"/>`), false},
 		{"directory", users, "allow-empty-password is true", known, none, edit(users, `<param name="dial-string"`, `<param name="allow-empty-password" value="true"/><param name="dial-string"`), false},
 		{"directory", users, "own number", known, none, user(`<user id="1001"><params><param name="password" value="1001"/></params></user>`), false},
@@ -274,6 +279,7 @@ func poisons(t testing.TB) []poison {
 		{"swap", "/swapfile", "swap file", system, none, text("/swapfile", swapFile(65536)), false},
 		{"swap", "/etc/fstab", "swaps to /dev/sda2", known, none, text("/etc/fstab", "/dev/sda2 none swap sw 0 0\n"), false},
 	}
+	return append(append(all, sitePoisons(self, issued)...), systemPoisons(self)...)
 }
 
 func tarball(name, content string) string {

@@ -25,11 +25,17 @@ type scene struct {
 	layouts []layout // the known ones, and what FreeSWITCH's unit names
 	program string   // that the unit starts; empty, if it does not say
 
-	uids   []int // as whom FreeSWITCH runs
-	homes  []string
-	read   bool          // the configuration was, or could not be
-	config *fsxml.Config // nil where it could not, which was told
-	loaded map[string]bool
+	uids  []int // as whom FreeSWITCH runs
+	homes []string
+	// homeNames are the names in each
+	homeNames map[string][]string
+	read      bool          // the configuration was, or could not be
+	config    *fsxml.Config // nil where it could not, which was told
+	loaded    map[string]bool
+
+	readFiles map[string]bool // those of the configuration
+	strayed   bool            // what else lies below it was gone through
+	astray    []stray
 }
 
 func newScene(t Tree, o Options) *scene {

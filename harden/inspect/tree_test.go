@@ -38,7 +38,6 @@ var clean = map[string]string{
 	"/etc/freeswitch/vars.xml": `<include>
 <!-- default_password=1234 -->
 <X-PRE-PROCESS cmd="set" data="default_password=Xq7Zp2Lm9Kd4Rt6Vw8Yb3Nc5Hj1G"/>
-<X-PRE-PROCESS cmd="set" data="default_provider_password=tt6VwBj1GNc58Yb3Nc5H"/>
 </include>
 `,
 	"/etc/freeswitch/vars.xml.bak": `<X-PRE-PROCESS cmd="set" data="default_password=1234"/>`,
@@ -75,7 +74,7 @@ var clean = map[string]string{
 <groups><group name="all"><users>
 <user id="1000"><params><param name="password" value="$${default_password}"/><param name="vm-password" value="836154"/></params>
 <variables><variable name="toll_allow" value="domestic,international"/><variable name="effective_caller_id_name" value="Ada"/></variables></user>
-<user id="carrier" cidr="198.51.100.7/32"><params><param name="a1-hash" value="c6440e5de50b403206989679159de89a"/></params></user>
+<user id="carrier" cidr="198.51.100.7/32"><params><param name="a1-hash" value="$${carrier_hash}"/></params></user>
 <user id="nobody"><params><param name="allow-empty-password" value="false"/></params></user>
 <!-- <user id="9999"/> -->
 </users></group><group name="sales"><users><user id="1000" type="pointer"/></users></group></groups>

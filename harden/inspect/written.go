@@ -89,16 +89,20 @@ func globQuoted(p string) string {
 	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(p)
 }
 
-// databases looks for FreeSWITCH's, and for what SQLite keeps beside them.
+// databases looks for FreeSWITCH's, and for what SQLite keeps beside them, by what
+// they are called and by how they begin. Below the configuration one is somebody's.
 func databases(s *scene) {
 	for _, dir := range s.folders(func(l layout) string { return l.databases }) {
-		for _, name := range s.list(dir) {
-			if !isDatabase(name) {
-				continue
-			}
-			if at, g, ok := s.file(path.Join(dir, name)); ok && g.Size > 0 {
+		s.below(dir, func(p string, _ host.Glimpse) onward {
+			if at, g, ok := s.file(p); ok && g.Size > 0 && (isDatabase(path.Base(p)) || s.isSQLiteFile(at)) {
 				s.addOwn(s.gone(Image, at, "registrations, voicemail and limits of the machine that the image is made of"))
 			}
+			return into
+		})
+	}
+	for _, f := range s.strays() {
+		if f.sqlite {
+			s.add(advice(Known, f.path, "a database below the configuration: what is in it every instance would have", s.rm(f.path)+", if nobody needs it"))
 		}
 	}
 }
@@ -107,7 +111,15 @@ func isDatabase(name string) bool {
 	for _, suffix := range []string{"-wal", "-shm", "-journal"} { // sqlite.org/tempfiles.html
 		name = strings.TrimSuffix(name, suffix)
 	}
-	return strings.HasSuffix(name, ".db")
+	return slices.Contains([]string{".db", ".sqlite", ".sqlite3"}, path.Ext(name))
+}
+
+func (s *scene) isSQLiteFile(at string) bool {
+	head, err := s.Peek(at, 0, 16)
+	if err != nil {
+		s.unreadable(at, err)
+	}
+	return isSQLite(head)
 }
 
 // runFiles looks for the number of a process that no instance has.
