@@ -87,6 +87,7 @@ func (k keeper) file(at string) {
 		return
 	}
 	if f, ok := k.judge(at, k.s.text(at)); ok {
+		k.s.kept[at] = true
 		k.s.addOwn(f)
 	}
 }

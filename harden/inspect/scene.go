@@ -21,6 +21,7 @@ type scene struct {
 	found []*Found
 	told  map[string]*Found // what was said of which path
 	by    map[string]string // the link that led to a file
+	kept  map[string]bool   // copies of a configuration of which the look at kept passwords has told
 
 	layouts []layout // the known ones, and what FreeSWITCH's unit names
 	program string   // that the unit starts; empty, if it does not say
@@ -39,7 +40,7 @@ type scene struct {
 }
 
 func newScene(t Tree, o Options) *scene {
-	return &scene{Tree: t, Options: o, told: map[string]*Found{}, by: map[string]string{}, layouts: layouts}
+	return &scene{Tree: t, Options: o, told: map[string]*Found{}, by: map[string]string{}, kept: map[string]bool{}, layouts: layouts}
 }
 
 // add takes a finding down, the same thing of one path once.

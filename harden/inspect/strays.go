@@ -117,7 +117,7 @@ func editorFiles(s *scene) {
 		case f.vcs:
 			s.add(advice(Known, f.path, "every version of the configuration, also those with passwords that are no longer in it",
 				"rm -r "+s.on(f.path)+", and put the files there without it"))
-		case len(f.holds) > 0 && isLeftover(path.Base(f.path)) && !s.isOwnCopy(f.path):
+		case len(f.holds) > 0 && isLeftover(path.Base(f.path)) && !s.isOwnCopy(f.path) && !s.kept[f.path]:
 			s.add(advice(Image, f.path, "a copy that an editor, a package or a person has left, with a password or key in it ("+f.holds[0].name+")", s.rm(f.path)))
 		}
 	}
