@@ -18,7 +18,7 @@ func (h *Host) Live() (live bool, why string) {
 	switch {
 	case h.Rooted():
 		return false, "nothing runs below --root"
-	case inChroot():
+	case h.running == nil && inChroot():
 		return false, "this is a chroot: what runs belongs to another machine"
 	case !h.Exists("/run/systemd/system"): // sd_booted(3)
 		return false, "systemd does not run here"
@@ -45,6 +45,9 @@ const firstLogin = 1000
 func (h *Host) Runs(comm string, users ...int) bool {
 	if h.Rooted() {
 		return false // and not one of a hundred processes is looked at
+	}
+	if h.running != nil {
+		return h.running.Runs(comm, users...)
 	}
 	procs, _ := filepath.Glob("/proc/[0-9]*/comm") // the pattern is well formed
 	for _, p := range procs {

@@ -28,6 +28,8 @@ type Host struct {
 	root string
 	run  Runner
 	as   *User
+	// running is a test's machine, nil for a real one and for a tree.
+	running Running
 	*door
 }
 
@@ -75,7 +77,7 @@ func openTop(abs string) (*dir, error) {
 }
 
 // Rooted tells whether this is a tree with nothing running in it.
-func (h *Host) Rooted() bool { return h.root != "/" }
+func (h *Host) Rooted() bool { return h.root != "/" && h.running == nil }
 
 // Root is where the machine's files lie on the one that runs us; "/", if it is
 // that one.

@@ -53,6 +53,10 @@ func locate(name string) (string, error) {
 	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
 
+// OnlyRoot is nil where nobody but root can replace a program of this machine or
+// change what it does; else it says who can, and by what.
+func (h *Host) OnlyRoot(path string) error { return h.trustedProgram(path) }
+
 // trustedProgram refuses a program that another user than root can replace: it,
 // and every folder that leads to it, is root's and nobody else's to write.
 func (h *Host) trustedProgram(path string) error {
