@@ -28,7 +28,7 @@ func (r *Runner) Inspect(ctx context.Context, strict bool) (*report.Report, erro
 	if err != nil {
 		return s.finish(fmt.Errorf("looking for FreeSWITCH's unit: %w", err))
 	}
-	found, err := inspect.Look(ctx, s.m.View, inspect.Options{ConfDir: dir, Unit: unit, Building: s.m.Live, Strict: strict})
+	found, err := inspect.Look(ctx, s.m.View, inspect.Options{ConfDir: dir, Unit: unit, Service: serviceName(s.m), Building: s.m.Live, Strict: strict})
 	if err != nil {
 		return s.finish(fmt.Errorf("inspecting: %w", err))
 	}

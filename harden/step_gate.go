@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
@@ -110,6 +112,9 @@ func serviceUnit(m *Machine) string {
 	return m.Plan.ServiceName + ".service"
 }
 
+// serviceName is serviceUnit without its ending.
+func serviceName(m *Machine) string { return strings.TrimSuffix(serviceUnit(m), ".service") }
+
 func gateFiles(m *Machine) ([]Change, error) {
 	service := serviceUnit(m)
 	var out []Change
@@ -164,26 +169,30 @@ func render(m *Machine, name string) ([]byte, error) {
 
 func checkGate(ctx context.Context, m *Machine) []report.Check {
 	c := report.Check{Name: "gate", Status: report.Pass, Detail: "FreeSWITCH starts behind " + firstbootUnit}
+	if err := gateStands(ctx, m); err != nil {
+		c.Status, c.Detail = report.Fail, err.Error()
+	}
+	return []report.Check{c, checkStarters(m)}
+}
+
+func gateStands(ctx context.Context, m *Machine) error {
 	files, err := gateFiles(m)
 	if err != nil {
-		return []report.Check{{Name: "gate", Status: report.Fail, Detail: err.Error()}}
+		return err
 	}
 	for _, f := range files {
 		if n, err := m.Lookup(f.Path); err != nil || !host.Same(n, f.Node) {
-			return []report.Check{{Name: "gate", Status: report.Fail, Detail: f.Path + " is missing or was altered: run fs-harden apply"}}
+			return fmt.Errorf("%s is missing or was altered: run fs-harden apply", f.Path)
 		}
 	}
-	if !m.Live {
-		return []report.Check{c}
+	if err := missingService(m); err != nil || !m.Live {
+		return err
 	}
-	if err := inForce(ctx, m); err != nil {
-		c.Status, c.Detail = report.Fail, err.Error()
-	}
-	return []report.Check{c}
+	return inForce(ctx, m)
 }
 
 // inForce asks systemd whether the drop-in is part of the service as it would
-// be started now. A service that does not exist was warned about in preflight.
+// be started now. A masked one it does not start.
 func inForce(ctx context.Context, m *Machine) error {
 	out, err := m.Run(ctx, "systemctl", "show", m.Plan.ServiceName+".service", "-p", "LoadState,Requires,After,DropInPaths,ExecStartPre")
 	if err != nil {
@@ -197,15 +206,18 @@ func inForce(ctx context.Context, m *Machine) error {
 	for key, value := range props {
 		props[key] = strings.TrimSuffix(value, "\n")
 	}
-	if props["LoadState"] == "not-found" {
+	switch props["LoadState"] {
+	case "masked":
 		return nil
+	case "not-found":
+		return fmt.Errorf("systemd knows no unit %s.service: nothing holds FreeSWITCH back until its secrets are made; run systemctl daemon-reload, or name the unit that starts it in service_name and run fs-harden apply", m.Plan.ServiceName)
 	}
 	for _, key := range []string{"Requires", "After"} {
-		if !strings.Contains(" "+props[key]+" ", " "+firstbootUnit+" ") {
+		if !slices.Contains(strings.Fields(props[key]), firstbootUnit) {
 			return fmt.Errorf("systemd does not count %s in %s= of %s: run systemctl daemon-reload, and look for a drop-in that resets it", firstbootUnit, key, m.Plan.ServiceName)
 		}
 	}
-	if !strings.Contains(props["DropInPaths"], dropIn) {
+	if !slices.Contains(strings.Fields(props["DropInPaths"]), path.Join(unitDir, serviceUnit(m)+".d", dropIn)) {
 		return fmt.Errorf("systemd does not read %s for %s: run systemctl daemon-reload", dropIn, m.Plan.ServiceName)
 	}
 	if !asksTheGate(props["ExecStartPre"]) {
@@ -223,4 +235,22 @@ func asksTheGate(commands string) bool {
 		}
 	}
 	return false
+}
+
+// checkStarters tells what else starts FreeSWITCH at a boot, without asking the gate.
+func checkStarters(m *Machine) report.Check {
+	c := report.Check{Name: "other-starters", Status: report.Pass, Detail: "nothing but " + m.Plan.ServiceName + ".service starts FreeSWITCH at a boot"}
+	unit, err := unitFiles(m)
+	if err != nil {
+		c.Status, c.Detail = report.Fail, err.Error()
+		return c
+	}
+	var others []string
+	for _, o := range inspect.Starters(m.View, serviceName(m), unit) {
+		others = append(others, fmt.Sprintf("%s: %s; %s", o.Path, o.What, o.Remedy))
+	}
+	if len(others) > 0 {
+		c.Status, c.Detail = report.Fail, "FreeSWITCH starts without waiting for its secrets: "+strings.Join(others, "; ")
+	}
+	return c
 }

@@ -41,7 +41,7 @@ func lookThrough(ctx context.Context, m *Machine, strict bool) ([]inspect.Found,
 	if err != nil {
 		return nil, fmt.Errorf("looking for FreeSWITCH's unit: %w", err)
 	}
-	return inspect.Look(ctx, m.View, inspect.Options{ConfDir: m.ConfDir, Unit: unit, Building: true, Strict: strict})
+	return inspect.Look(ctx, m.View, inspect.Options{ConfDir: m.ConfDir, Unit: unit, Service: serviceName(m), Building: true, Strict: strict})
 }
 
 // removal is what a finding asks for.

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
@@ -37,14 +38,14 @@ func preflight(_ context.Context, m *Machine) (Proposal, error) {
 			faults = append(faults, fmt.Errorf("%s is missing: install FreeSWITCH's configuration package, or point conf_dir at the folder that has it", path.Join(dir, name)))
 		}
 	}
+	if m.Phase == report.Bake {
+		faults = append(faults, missingService(m))
+	}
 	if err := errors.Join(faults...); err != nil {
 		return Proposal{}, err
 	}
 	if _, err := m.Config(); err != nil {
 		return Proposal{}, fmt.Errorf("%w; FreeSWITCH could not read this either: mend it first", err)
-	}
-	if m.Phase == report.Bake {
-		missingService(m)
 	}
 	return Proposal{Reason: "FreeSWITCH is configured in " + dir}, nil
 }
@@ -107,19 +108,12 @@ func debianLike(m *Machine) error {
 	return fmt.Errorf("this is %q, and only Debian and Ubuntu are known", name)
 }
 
-// unitDirs are systemd's search path for units that come with the system, in
-// the order of systemd.unit(5).
-var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
-
-func missingService(m *Machine) {
-	name := m.Plan.ServiceName
-	if at := strings.IndexByte(name, '@'); at >= 0 {
-		name = name[:at+1]
+// missingService is nil where this machine has FreeSWITCH's unit: without it nothing
+// asks the gate, however FreeSWITCH is started. systemd makes a unit of a script in
+// the manner of System V, and a masked one comes back with its drop-ins.
+func missingService(m *Machine) error {
+	if file, _ := inspect.UnitFile(m.View, unitNames(m)...); file != "" || m.Exists(path.Join("/etc/init.d", m.Plan.ServiceName)) {
+		return nil
 	}
-	for _, dir := range unitDirs {
-		if m.Exists(path.Join(dir, name+".service")) {
-			return
-		}
-	}
-	m.Warn("there is no unit %s.service: nothing holds FreeSWITCH back until its secrets are made; name its unit in service_name", m.Plan.ServiceName)
+	return fmt.Errorf("there is no unit %s.service: nothing would hold FreeSWITCH back until its secrets are made; name the unit that starts it in service_name", m.Plan.ServiceName)
 }

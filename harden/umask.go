@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
 )
 
 const (
@@ -39,37 +41,13 @@ func unitUMask(m *Machine) (fs.FileMode, error) {
 // unitFiles are the unit and its drop-ins in the order in which they count, the
 // last word last.
 func unitFiles(m *Machine) ([]string, error) {
-	names := slices.Compact([]string{serviceUnit(m), m.Plan.ServiceName + ".service"})
-	var unit string
-	dropIns := map[string]string{}
-	for _, dir := range slices.Backward(unitDirs) {
-		for _, name := range names {
-			if f := path.Join(dir, name); m.Exists(f) {
-				unit = f
-			}
-			found, err := m.Glob(path.Join(dir, name+".d", "*.conf"))
-			if err != nil {
-				return nil, err
-			}
-			for _, f := range found {
-				dropIns[path.Base(f)] = f
-			}
-		}
-	}
-	var files []string
-	if unit != "" {
-		files = append(files, unit)
-	}
-	delete(dropIns, umaskDropIn)
-	var order []string
-	for name := range dropIns {
-		order = append(order, name)
-	}
-	slices.Sort(order)
-	for _, name := range order {
-		files = append(files, dropIns[name])
-	}
-	return files, nil
+	files, err := inspect.UnitFiles(m.View, unitNames(m)...)
+	return slices.DeleteFunc(files, func(f string) bool { return path.Base(f) == umaskDropIn }), err
+}
+
+// unitNames are the names of FreeSWITCH's unit: a template's, and the instance's.
+func unitNames(m *Machine) []string {
+	return slices.Compact([]string{serviceUnit(m), m.Plan.ServiceName + ".service"})
 }
 
 // parseUMask reads a unit's text; before is what counts where it says nothing.

@@ -64,6 +64,8 @@ type Options struct {
 	// Unit is FreeSWITCH's unit and its drop-ins, in the order in which they count,
 	// the last word last. One that says -conf has it before ConfDir.
 	Unit []string
+	// Service is the name of FreeSWITCH's unit, without .service.
+	Service string
 	// Building tells that a build is under way on this very machine, which still
 	// needs some of what must not be in its image.
 	Building bool

@@ -11,6 +11,7 @@ type Named struct {
 func Looks() []Named {
 	return []Named{
 		{"unit", unitFolders}, // first, for the others look where it leads
+		{"other-starters", otherStarters},
 		{"shared-secrets", sharedSecrets},
 		{"private-keys", privateKeys},
 		{"expanded-configuration", expandedConfiguration},

@@ -77,6 +77,14 @@ func started(options string) func(tree) {
 	return text(dropIn, "[Service]\nExecStart=\nExecStart=/usr/bin/freeswitch -nc "+options+"\n")
 }
 
+// enabled has a boot start a unit of that name.
+func enabled(name, content string) func(tree) {
+	return func(tr tree) {
+		tr.put("/etc/systemd/system/"+name, content)
+		tr.link("/etc/systemd/system/multi-user.target.wants/"+name, "/etc/systemd/system/"+name)
+	}
+}
+
 func swapFile(page int) string { return strings.Repeat("\x00", page-10) + "SWAPSPACE2" }
 
 // poisons holds one of every finding.
@@ -93,6 +101,26 @@ func poisons(t testing.TB) []poison {
 		{"shared-secrets", esl, "listens on ::", image, none, edit(esl, "127.0.0.1", "::"), false},
 		{"shared-secrets", "/etc/freeswitch/freeswitch.xml", "cannot read its configuration", image, none, edit(users, "</domain>", ""), false},
 		{"shared-secrets", state.BakedPath, "damaged", image, none, text(state.BakedPath, "{"), false},
+
+		{"other-starters", "/etc/systemd/system/pbx.service", "the unit pbx.service is enabled and starts FreeSWITCH", image, none, enabled("pbx.service", "[Service]\nExecStart=/usr/bin/freeswitch -nc\n"), false},
+		{"other-starters", "/lib/systemd/system/pbx@.service", "the unit pbx@one.service is enabled", image, none, func(tr tree) {
+			tr.put("/lib/systemd/system/pbx@.service", "[Service]\nExecStart=/bin/sh -c 'exec /opt/fs/bin/freeswitch'\n")
+			tr.link("/etc/systemd/system/multi-user.target.wants/pbx@one.service", "/lib/systemd/system/pbx@.service")
+		}, false},
+		{"other-starters", "/lib/systemd/system/voice.service", "the unit voice.service is enabled", image, none, func(tr tree) {
+			tr.put("/lib/systemd/system/voice.service", "[Service]\nExecStart=/usr/bin/chrt -f 50 /usr/bin/freeswitch\n")
+			enabled("office.service", "[Unit]\nRequires=voice.service\n[Service]\nExecStart=/bin/true\n")(tr)
+		}, false},
+		{"other-starters", "/etc/init.d/switchd", "the script /etc/init.d/switchd is enabled", image, none, func(tr tree) {
+			tr.put("/etc/init.d/switchd", "#!/bin/sh\nDAEMON=/usr/bin/freeswitch\n")
+			tr.link("/etc/rc3.d/S02switchd", "../init.d/switchd")
+		}, false},
+		{"other-starters", "/etc/rc.local", "at every boot", image, none, func(tr tree) {
+			tr.put("/etc/rc.local", "#!/bin/sh\n/usr/bin/freeswitch -nc &\n")
+			tr.must(os.Chmod(tr.at("/etc/rc.local"), 0o755))
+		}, false},
+		{"other-starters", "/etc/crontab", "@reboot", image, none, text("/etc/crontab", "@reboot root /usr/bin/freeswitch -nc\n"), false},
+		{"other-starters", "/var/spool/cron/crontabs/freeswitch", "@reboot", image, none, text("/var/spool/cron/crontabs/freeswitch", "@reboot /usr/bin/freeswitch -nc\n"), false},
 
 		{"private-keys", wss, "private key", image, remove, text(wss, self.key+self.cert), false},
 		{"private-keys", wss + ".bak", "private key", image, remove, text(wss+".bak", self.key), false},

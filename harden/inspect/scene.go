@@ -26,6 +26,8 @@ type scene struct {
 	layouts []layout // the known ones, and what FreeSWITCH's unit names
 	program string   // that the unit starts; empty, if it does not say
 
+	anybodys bool // units count whoever may change them
+
 	uids  []int // as whom FreeSWITCH runs
 	homes []string
 	// homeNames are the names in each

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
 // unit is how systemd starts FreeSWITCH.
@@ -13,6 +15,8 @@ type unit struct {
 	command []string // words, with the variables in them put in; none, if it starts nothing
 	workDir string   // WorkingDirectory=
 	user    string   // User=
+	group   string   // Group=
+	gated   bool     // it asks fs-harden gate first, and a refusal counts
 }
 
 // unit reads the unit's files, the last word last. Each is what it adds to those
@@ -20,7 +24,37 @@ type unit struct {
 func (s *scene) unit() unit {
 	var u unit
 	var command, environment, files []string
-	for _, file := range s.Unit {
+	s.settings(s.Unit, func(file, section, key, value string) {
+		if section != "[Service]" {
+			return
+		}
+		switch key {
+		case "ExecStart":
+			u.file, command = file, collect(command, value)
+		case "ExecStartPre":
+			u.gated = value != "" && (u.gated || strings.TrimLeft(value, "@:+!|") == state.HelperPath+" gate")
+		case "Environment":
+			environment = collect(environment, value)
+		case "EnvironmentFile":
+			files = collect(files, value)
+		case "WorkingDirectory":
+			u.workDir = strings.TrimPrefix(value, "-")
+		case "User":
+			u.user = value
+		case "Group":
+			u.group = value
+		}
+	})
+	variables := s.environment(environment, files)
+	if u.command = expand(command, variables); len(u.command) > 0 {
+		u.command = append(u.command, strings.Fields(variables["FREESWITCH_OPTS"])...) // switch.c:537
+	}
+	return u
+}
+
+// settings gives each setting of a unit's files in turn, with its section.
+func (s *scene) settings(files []string, each func(file, section, key, value string)) {
+	for _, file := range files {
 		if !s.fromRoot(file) {
 			continue
 		}
@@ -29,35 +63,17 @@ func (s *scene) unit() unit {
 			if strings.HasPrefix(l, "[") {
 				section = l
 			}
-			key, value, ok := strings.Cut(l, "=")
-			if value = strings.TrimSpace(value); !ok || section != "[Service]" {
-				continue
-			}
-			switch strings.TrimSpace(key) {
-			case "ExecStart":
-				u.file, command = file, collect(command, value)
-			case "Environment":
-				environment = collect(environment, value)
-			case "EnvironmentFile":
-				files = collect(files, value)
-			case "WorkingDirectory":
-				u.workDir = strings.TrimPrefix(value, "-")
-			case "User":
-				u.user = value
+			if key, value, ok := strings.Cut(l, "="); ok {
+				each(file, section, strings.TrimSpace(key), strings.TrimSpace(value))
 			}
 		}
 	}
-	variables := s.environment(environment, files)
-	if u.command = expand(command, variables); len(u.command) > 0 {
-		u.command = append(u.command, strings.Fields(variables["FREESWITCH_OPTS"])...) // switch.c:537
-	}
-	return u
 }
 
 // fromRoot tells whether a file says where FreeSWITCH keeps things, or is told of:
 // what anybody but root may write does not.
 func (s *scene) fromRoot(file string) bool {
-	if s.rootsAlone(file) {
+	if s.anybodys || s.rootsAlone(file) {
 		return true
 	}
 	s.add(advice(Known, file, "is part of FreeSWITCH's unit, and others than root may change it: what it says of folders was passed over",

@@ -29,6 +29,13 @@ func TestScripts(t *testing.T) {
 			if err := os.CopyFS(filepath.Join(env.WorkDir, "tree/etc/freeswitch"), os.DirFS(vanilla)); err != nil {
 				return err
 			}
+			units := filepath.Join(env.WorkDir, "tree/lib/systemd/system")
+			if err := os.MkdirAll(units, 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(units, "freeswitch.service"), []byte("[Service]\nExecStart=/usr/bin/freeswitch -nonat\n"), 0o644); err != nil {
+				return err
+			}
 			return filepath.WalkDir(filepath.Join(env.WorkDir, "tree"), func(p string, d os.DirEntry, err error) error {
 				if err != nil {
 					return err
