@@ -150,7 +150,10 @@ func checkBackup(_ context.Context, m *Machine) []report.Check {
 	where := m.backup
 	if m.Phase != report.Bake {
 		rec, err := state.ReadBaked(m)
-		if err != nil || rec == nil {
+		if err != nil {
+			return []report.Check{{Name: "backup", Status: report.Fail, Detail: "where it is nobody knows: " + err.Error()}}
+		}
+		if rec == nil {
 			return nil
 		}
 		where = rec.Backup
@@ -166,6 +169,8 @@ func checkBackup(_ context.Context, m *Machine) []report.Check {
 		c.Status, c.Detail = report.CheckSkipped, where+" was moved away"
 	case n.Kind == host.Absent:
 		c.Status, c.Detail = report.Fail, where+" is gone already"
+	case n.Kind != host.File:
+		c.Status, c.Detail = report.Fail, fmt.Sprintf("%s is a %s and no backup: move it out of the way, and put the backup back if you have it", where, n.Kind)
 	case n.Mode != 0o600:
 		c.Status, c.Detail = report.Fail, fmt.Sprintf("%s has mode %04o: chmod 0600 it", where, n.Mode)
 	default:

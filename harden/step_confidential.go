@@ -7,9 +7,12 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
@@ -29,13 +32,10 @@ func confidential(_ context.Context, m *Machine) (Proposal, error) {
 		}
 		closed, err := m.closed(n)
 		if err != nil {
-			return p, err
+			return p, fmt.Errorf("every user can read the passwords in %s: %w", f, err)
 		}
-		switch {
-		case closed.Mode != n.Mode:
+		if closed.Mode != n.Mode {
 			p.Changes = append(p.Changes, Change{Path: f, Node: closed.WithData(n.Data), Summary: "FreeSWITCH reads it, and no other user"})
-		case n.Mode&forOthers != 0:
-			m.Warn("every user of this machine can read the passwords in %s: there is no user freeswitch here, and who runs FreeSWITCH is not known; chown the file to that user and chmod o= it", f)
 		}
 	}
 	return p, nil
@@ -75,48 +75,92 @@ func secretFiles(m *Machine) ([]string, error) {
 	return files, nil
 }
 
-// closed is a file without access for others, which FreeSWITCH still reads: as
-// its owner, or else by its group. Where there is no user of FreeSWITCH's name,
-// it is left as it is: FreeSWITCH may be one of those others.
+// closed is a file without access for others, which FreeSWITCH still reads: as its
+// owner, as root, or else by its group. The error says that nobody knows who that is.
 func (m *Machine) closed(n host.Node) (host.Node, error) {
 	if n.Kind != host.File || n.Mode&forOthers == 0 {
 		return n, nil
 	}
-	passwd, err := m.ReadFile("/etc/passwd")
-	if errors.Is(err, fs.ErrNotExist) {
-		return n, nil
-	} else if err != nil {
+	uid, gid, err := m.runsFreeSWITCH()
+	if err != nil {
 		return n, err
 	}
-	user, ok := parsePasswd(string(passwd))["freeswitch"]
-	if !ok {
-		return n, nil
-	}
 	n.Mode &^= forOthers
-	if n.UID != user.uid {
-		n.GID = user.gid
+	if uid != 0 && n.UID != uid {
+		n.GID = gid
 		n.Mode |= 0o040
 	}
 	return n, nil
 }
 
-func checkConfidential(_ context.Context, m *Machine) []report.Check {
-	c := report.Check{Name: "configuration-closed", Status: report.Pass, Detail: "the passwords in FreeSWITCH's configuration are for FreeSWITCH alone"}
-	files, err := secretFiles(m)
-	for _, f := range files {
-		var n, closed host.Node
-		if n, err = m.Lookup(f); err == nil {
-			closed, err = m.closed(n)
-		}
-		if err == nil && closed.Mode != n.Mode {
-			err = fmt.Errorf("every user can read the passwords in %s (mode %04o): run fs-harden apply, or chmod o= %[1]s", f, uint32(n.Mode.Perm()))
-		}
-		if err != nil {
-			break
+// runsFreeSWITCH is as whom FreeSWITCH runs: by its unit, or else by the name that
+// its packages give that user; root, where its unit starts it and says nothing.
+func (m *Machine) runsFreeSWITCH() (uid, gid int, err error) {
+	unit, err := unitFiles(m)
+	if err != nil {
+		return 0, 0, err
+	}
+	user, group, known := inspect.RunsAs(m.View, unit)
+	passwd, err := m.ReadFile("/etc/passwd")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, err
+	}
+	accounts := parsePasswd(string(passwd))
+	a, ok := accounts[user]
+	if user == "" {
+		a, ok = accounts["freeswitch"]
+		ok = ok || known // root, which is the account of no name
+	} else if n, err := strconv.Atoi(user); err == nil && !ok {
+		a, ok = account{uid: n, gid: n}, true
+	}
+	if !ok {
+		return 0, 0, fmt.Errorf("who runs FreeSWITCH is not known (User= of its unit: %q): make that user the owner of the file, or its group one of his, and chmod o= it", user)
+	}
+	if g, ok := m.groupNamed(group); ok {
+		a.gid = g
+	}
+	return a.uid, a.gid, nil
+}
+
+// groupNamed looks a group up by its name or number (group(5)).
+func (m *Machine) groupNamed(name string) (gid int, ok bool) {
+	if gid, err := strconv.Atoi(name); err == nil {
+		return gid, true
+	}
+	text, err := m.ReadFile("/etc/group")
+	if err != nil || name == "" {
+		return 0, false
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Split(line, ":"); len(f) == 4 && f[0] == name {
+			gid, err := strconv.Atoi(f[2])
+			return gid, err == nil
 		}
 	}
-	if err != nil {
+	return 0, false
+}
+
+func checkConfidential(_ context.Context, m *Machine) []report.Check {
+	c := report.Check{Name: "configuration-closed", Status: report.Pass, Detail: "the passwords in FreeSWITCH's configuration are for FreeSWITCH alone"}
+	if err := passwordsClosed(m); err != nil {
 		c.Status, c.Detail = report.Fail, err.Error()
 	}
 	return []report.Check{c}
+}
+
+func passwordsClosed(m *Machine) error {
+	files, err := secretFiles(m)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		n, err := m.Outline(f)
+		if err != nil {
+			return err
+		}
+		if n.Mode&forOthers != 0 {
+			return fmt.Errorf("every user can read the passwords in %s (mode %04o): run fs-harden apply, or chmod o= %[1]s", f, uint32(n.Mode.Perm()))
+		}
+	}
+	return nil
 }

@@ -70,16 +70,21 @@ func processorOf(program []byte) processor {
 	return processor(binary.LittleEndian.Uint16(program[18:]))
 }
 
+// checkHelper proves that the helper is there and that nobody but root can replace
+// it: by its owner, its mode, or a folder above it.
 func checkHelper(_ context.Context, m *Machine) []report.Check {
 	c := report.Check{Name: "helper", Status: report.Pass, Detail: state.HelperPath}
-	n, err := m.Lookup(state.HelperPath)
-	switch {
-	case err != nil:
+	n, err := m.Outline(state.HelperPath)
+	if err == nil && (n.Kind != host.File || n.Mode&0o111 == 0) {
+		err = fmt.Errorf("%s cannot be run: FreeSWITCH will not start; run fs-harden apply again", state.HelperPath)
+	}
+	if err == nil {
+		if err = m.OnlyRoot(state.HelperPath); err != nil {
+			err = fmt.Errorf("others than root can replace what root runs before each start of FreeSWITCH: %w; chown root: it and chmod go-w it", err)
+		}
+	}
+	if err != nil {
 		c.Status, c.Detail = report.Fail, err.Error()
-	case n.Kind != host.File || n.Mode&0o111 == 0:
-		c.Status, c.Detail = report.Fail, state.HelperPath+" cannot be run: FreeSWITCH will not start; run apply again"
-	case n.Mode&0o022 != 0 || n.UID != 0 && os.Geteuid() == 0:
-		c.Status, c.Detail = report.Fail, state.HelperPath+" can be replaced by others than root: chown root, chmod 0755 it"
 	}
 	return []report.Check{c}
 }

@@ -69,19 +69,37 @@ func (c Config) jailsRunNow(ctx context.Context, h *host.Host) error {
 			return fmt.Errorf("the jail %s does not run", jail)
 		}
 	}
-	out, err = h.Run(ctx, "fail2ban-client", "get", freeswitch, "logpath")
+	for _, jail := range c.Jails() {
+		if err := c.reads(ctx, h, jail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reads tells whether a jail looks into its log with our filter. The one of sshd
+// reads the journal, by its own filter.
+func (c Config) reads(ctx context.Context, h *host.Host, jail string) error {
+	log, filter := c.AuthLog, "sofia_reg"
+	switch jail {
+	case sshd:
+		return nil
+	case recidive:
+		log, filter = Log, `fail2ban\.actions`
+	}
+	out, err := h.Run(ctx, "fail2ban-client", "get", jail, "logpath")
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(string(out), c.AuthLog) {
-		return fmt.Errorf("the jail %s does not read %s", freeswitch, c.AuthLog)
+	if !slices.Contains(strings.Fields(string(out)), log) {
+		return fmt.Errorf("the jail %s does not read %s", jail, log)
 	}
-	out, err = h.Run(ctx, "fail2ban-client", "get", freeswitch, "failregex")
+	out, err = h.Run(ctx, "fail2ban-client", "get", jail, "failregex")
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(string(out), "sofia_reg") {
-		return fmt.Errorf("the jail %s does not use the filter fs-harden", freeswitch)
+	if !strings.Contains(string(out), filter) {
+		return fmt.Errorf("the jail %s does not use its filter", jail)
 	}
 	return nil
 }
