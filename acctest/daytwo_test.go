@@ -5,6 +5,7 @@ package acctest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -86,13 +87,10 @@ func rotationKeepsCalls(m machine) {
 		t.Fatalf("the phone is not registered: %s", out)
 	}
 	m.run("fs_cli", "-x", "originate null/x &park")
-	// FreeSWITCH writes both tables in the background.
-	m.until("fs_cli -x 'show registrations' | grep '^1 total' && fs_cli -x 'show calls' | grep '^1 total'")
-	seen := func() string { return m.sh("fs_cli -x 'show registrations'; fs_cli -x 'show calls'") }
-	before, pid := seen(), m.pid()
+	before, pid := m.settled(1, 1), m.pid()
 	m.run("fs-harden", "rotate")
-	if after := seen(); after != before {
-		t.Errorf("before the rotation:\n%s\nafter it:\n%s", before, after)
+	if after := m.inService(); !maps.Equal(after, before) {
+		t.Errorf("before the rotation: %v\nafter it: %v", before, after)
 	}
 	if m.pid() != pid {
 		t.Error("FreeSWITCH was restarted")
@@ -103,6 +101,67 @@ func rotationKeepsCalls(m machine) {
 	if s := m.status(); s.State != "hardened" || s.Rotated == "" || s.Rotated != s.Made {
 		t.Errorf("status: %+v", s)
 	}
+}
+
+// inService is who is registered and which calls are up, each with what must stay
+// as it is. How far a call has come in its own life, and when it was last told of,
+// does not count.
+func (m machine) inService() map[string]string {
+	m.t.Helper()
+	out := map[string]string{}
+	for _, r := range rows(m.run("fs_cli", "-x", "show registrations")) {
+		out["registration "+r["reg_user"]+"@"+r["realm"]] = r["url"] + " " + r["network_ip"] + ":" + r["network_port"]
+	}
+	for _, c := range rows(m.run("fs_cli", "-x", "show calls")) {
+		answered := c["state"] == "CS_EXECUTE" // the stand-in shows no call state
+		if state, ok := c["callstate"]; ok {
+			answered = answered && state == "ACTIVE"
+		}
+		out["call "+c["uuid"]] = fmt.Sprintf("since %s, answered: %t", c["created_epoch"], answered)
+	}
+	return out
+}
+
+// settled waits until so many are registered and so many calls are answered:
+// FreeSWITCH writes both tables in the background, and a call takes its time.
+func (m machine) settled(registrations, calls int) map[string]string {
+	m.t.Helper()
+	var now map[string]string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		now = m.inService()
+		registered, answered := 0, 0
+		for what, how := range now {
+			if strings.HasPrefix(what, "registration ") {
+				registered++
+			} else if strings.HasSuffix(how, "answered: true") {
+				answered++
+			}
+		}
+		if registered == registrations && answered == calls && len(now) == registrations+calls {
+			return now
+		}
+	}
+	m.t.Fatalf("not %d registrations and %d answered calls within %s: %v", registrations, calls, patience, now)
+	return nil
+}
+
+// rows reads the table that FreeSWITCH shows: names, a line each, and how many.
+func rows(table string) []map[string]string {
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	names := strings.Split(lines[0], ",")
+	var out []map[string]string
+	for _, l := range lines[1:] {
+		values := strings.Split(l, ",")
+		if len(values) < len(names) {
+			continue // the blank line, and the number
+		}
+		row := map[string]string{}
+		for i, name := range names {
+			row[name] = values[i]
+		}
+		out = append(out, row)
+	}
+	return out
 }
 
 // secretFiles are all that a rotation writes.

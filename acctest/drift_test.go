@@ -89,6 +89,38 @@ func driftIsTold(m machine) {
 			"ufw --force disable", "ufw --force enable",
 			"firewall firewall-files", "ufw enable",
 		},
+		"a jail that bans nobody": {
+			"fail2ban-client set freeswitch delaction fs-harden", "systemctl restart fail2ban",
+			"ban-ipv4 ban-ipv6", "the kernel does not enforce it",
+		},
+		"a jail that reads no log": {
+			"fail2ban-client set freeswitch dellogpath /var/log/freeswitch/fs-harden-auth.log", "systemctl restart fail2ban",
+			"fail2ban-jails", "the jail freeswitch does not read",
+		},
+		"a rule more in the kernel's table": {
+			"nft add rule inet fs_harden bans accept", "systemctl restart fs-harden-nft fail2ban",
+			"kernel-table", "the chain bans has",
+		},
+		"UFW's rules out of reach": {
+			"iptables -D ufw-before-input -j ufw-user-input", "iptables -A ufw-before-input -j ufw-user-input",
+			"firewall", "do not reach UFW's rules",
+		},
+		"another unit that starts FreeSWITCH": {
+			"cp /lib/systemd/system/freeswitch.service /etc/systemd/system/pbx.service && systemctl enable pbx", "systemctl disable pbx && rm /etc/systemd/system/pbx.service && systemctl daemon-reload",
+			"other-starters", "the unit pbx.service is enabled and starts FreeSWITCH",
+		},
+		"no unit of FreeSWITCH's": {
+			"mv /lib/systemd/system/freeswitch.service /root/kept && systemctl daemon-reload", "mv /root/kept /lib/systemd/system/freeswitch.service && systemctl daemon-reload",
+			"gate", "there is no unit freeswitch.service",
+		},
+		"passwords for the world": {
+			"chmod o+r /etc/freeswitch/vars.xml", "chmod o-r /etc/freeswitch/vars.xml",
+			"configuration-closed", "every user can read the passwords in /etc/freeswitch/vars.xml",
+		},
+		"a folder of programs that others may change": {
+			"chmod o+w /usr/local/sbin", "chmod o-w /usr/local/sbin",
+			"helper", "others than root can replace",
+		},
 		"secrets for the world": {
 			"chmod 644 /root/freeswitch-credentials.txt", "chmod 600 /root/freeswitch-credentials.txt",
 			"secret-file /root/freeswitch-credentials.txt", "others can reach it",
