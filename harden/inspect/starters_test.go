@@ -40,6 +40,11 @@ func TestNoOtherStarter(t *testing.T) {
 			tr.link("/etc/systemd/system/office.service", "/dev/null")
 		},
 		"one that asks the gate": enabled("pbx.service", "[Service]\nExecStartPre=+"+state.HelperPath+" gate\nExecStart=/usr/bin/freeswitch -nc\n"),
+		"one that has the gate's drop-in too": func(tr tree) {
+			enabled("pbx.service", starts)(tr)
+			tr.put("/etc/systemd/system/freeswitch.service.d/50-fs-harden.conf", "[Service]\nExecStartPre=+"+state.HelperPath+" gate\n")
+			tr.link("/etc/systemd/system/pbx.service.d/50-fs-harden.conf", "../freeswitch.service.d/50-fs-harden.conf")
+		},
 		"a drop-in that starts another": func(tr tree) {
 			enabled("pbx.service", starts)(tr)
 			tr.put("/etc/systemd/system/pbx.service.d/own.conf", "[Service]\nExecStart=\nExecStart=/bin/true\n")
