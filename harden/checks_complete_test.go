@@ -325,7 +325,7 @@ func stateRows() []stateRow {
 			s.answers["systemctl is-failed --quiet fs-harden-firstboot.service"] = ""
 		}, true},
 		{HeldBack, "another instance", func(s *standIn) { s.instance("i-0fedcba9876543210") }, false},
-		{HeldBack, "a password that FreeSWITCH ships", password("ClueCon"), false},
+		{HeldBack, "a password that FreeSWITCH ships", socketPassword("ClueCon"), false},
 		{Drift, "a file changed", edit(umaskConf, "UMask=0027", "UMask=0037"), false},
 		{Drift, "a check fails now", chmod(credentialsPath, 0o644), false},
 		{Drift, "a check failed in the last verify", func(s *standIn) {

@@ -76,8 +76,8 @@ func both(spoils ...func(*standIn)) func(*standIn) {
 	}
 }
 
-// password sets the event socket's, which the stand-in takes then.
-func password(value string) func(*standIn) {
+// socketPassword sets the event socket's, which the stand-in takes then.
+func socketPassword(value string) func(*standIn) {
 	return func(s *standIn) {
 		_, old := s.secrets()
 		s.edit(socketFile, old, value)
@@ -105,9 +105,9 @@ func configurationBreakages() []broken {
 			s.edit(varsFile, sip, "aB3dE5g")
 		}, says: "shorter than 8"},
 		{check: "sip-password", what: "none, and users without a password", spoil: edit(varsFile, "default_password=", "no_password="), says: "empty"},
-		{check: "event-socket-password", what: "the password that FreeSWITCH ships", spoil: password("ClueCon"), says: "FreeSWITCH ships"},
-		{check: "event-socket-password", what: "an empty one", spoil: both(password(""), stopped), says: "empty"},
-		{check: "event-socket-password", what: "one of 7 characters", spoil: password("aB3dE5g"), says: "shorter than 8"},
+		{check: "event-socket-password", what: "the password that FreeSWITCH ships", spoil: socketPassword("ClueCon"), says: "FreeSWITCH ships"},
+		{check: "event-socket-password", what: "an empty one", spoil: both(socketPassword(""), stopped), says: "empty"},
+		{check: "event-socket-password", what: "one of 7 characters", spoil: socketPassword("aB3dE5g"), says: "shorter than 8"},
 		{check: "event-socket-loopback", what: "listen-ip of all addresses", spoil: edit(socketFile, `"listen-ip" value="127.0.0.1"`, `"listen-ip" value="::"`), says: `listen-ip is "::"`},
 		{check: "event-socket-loopback", what: "listen-ip of one address", spoil: edit(socketFile, `"listen-ip" value="127.0.0.1"`, `"listen-ip" value="203.0.113.9"`), says: "203.0.113.9"},
 		{check: "event-socket-loopback", what: "a listen-ip that is no address", spoil: edit(socketFile, `"listen-ip" value="127.0.0.1"`, `"listen-ip" value="pbx.example.net"`), says: "pbx.example.net"},
