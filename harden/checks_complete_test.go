@@ -382,7 +382,7 @@ func TestStatusRemembersTheLastVerify(t *testing.T) {
 		t.Skip("only root's verify leaves a record")
 	}
 	s := newStandIn(t, bootedTree(t))
-	s.answer(showUMask, "0027", "0022")
+	s.answer(showUMask, "0007", "0022")
 	rep := s.verify(t.Context(), true)
 	v, err := readVerified(s.runner().Host)
 	if err != nil || v == nil || len(v.Failed) != 1 || v.Failed[0].Name != "expanded-configuration" {

@@ -193,8 +193,8 @@ func gateBreakages() []broken {
 		broken{check: "gate", what: "the first boot masked", spoil: func(s *standIn) { s.relink(unitDir+"/"+firstbootUnit, "/dev/null") }, says: "was altered"},
 		broken{check: "gate", what: "no unit of FreeSWITCH's", spoil: remove("/lib/systemd/system/freeswitch.service"), says: "there is no unit freeswitch.service"},
 		broken{check: "gate", what: "a unit that systemd does not know", live: true, spoil: answer(showGate, "LoadState=loaded", "LoadState=not-found"), says: "knows no unit freeswitch.service"},
-		broken{check: "gate", what: "Requires= reset", live: true, spoil: answer(showGate, "Requires=sysinit.target system.slice fs-harden-firstboot.service", "Requires=sysinit.target system.slice"), says: "in Requires= of"},
-		broken{check: "gate", what: "After= reset", live: true, spoil: answer(showGate, "network-online.target fs-harden-firstboot.service", "network-online.target"), says: "in After= of"},
+		broken{check: "gate", what: "Requires= reset", live: true, spoil: answer(showGate, "sysinit.target fs-harden-firstboot.service local-fs.target", "sysinit.target local-fs.target"), says: "in Requires= of"},
+		broken{check: "gate", what: "After= reset", live: true, spoil: answer(showGate, "basic.target fs-harden-firstboot.service", "basic.target"), says: "in After= of"},
 		broken{check: "gate", what: "a drop-in that is not loaded", live: true, spoil: answer(showGate, " "+gateDropIn, ""), says: "daemon-reload"},
 		broken{check: "gate", what: "ExecStartPre= reset", live: true, spoil: answer(showGate, "argv[]=/usr/local/sbin/fs-harden gate ;", "argv[]=/bin/true ;"), says: "does not ask"},
 		broken{check: "gate", what: "the gate's word ignored", live: true, spoil: answer(showGate, "fs-harden gate ; ignore_errors=no", "fs-harden gate ; ignore_errors=yes"), says: "does not ask"},
@@ -306,7 +306,7 @@ func defenceBreakages() []broken {
 
 func liveBreakages() []broken {
 	return []broken{
-		{check: "expanded-configuration", what: "systemd counts another umask", live: true, spoil: answer(showUMask, "0027", "0022"), says: "with the umask 0022"},
+		{check: "expanded-configuration", what: "systemd counts another umask", live: true, spoil: answer(showUMask, "0007", "0022"), says: "with the umask 0022"},
 		{check: "expanded-configuration", what: "another log folder, open to others", live: true, spoil: func(s *standIn) {
 			s.events.logDir = "/srv/fs/log"
 			s.write("/srv/fs/log/freeswitch.xml.fsxml", "x")
