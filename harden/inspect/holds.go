@@ -52,7 +52,7 @@ func isSecretName(name string) bool {
 	switch {
 	case n == "vmpassword": // a PIN, of which the look at the directory tells
 		return false
-	case strings.HasSuffix(n, "bypass"), n == "gpass": // mod_av's passes over a film
+	case strings.HasSuffix(n, "bypass"), n == "gpass", n == "nopasswd": // passes over a film, of libvpx; sudo
 		return false
 	}
 	return slices.ContainsFunc(secretNames, func(end string) bool { return strings.HasSuffix(n, end) })

@@ -23,6 +23,10 @@ var files = []string{
 	"/var/lib/freeswitch/db/core.db", "/var/lib/freeswitch/recordings/a.wav", "/var/lib/systemd/random-seed", "/swapfile",
 	"/var/lib/cloud/seed/nocloud/user-data", "/root/freeswitch-credentials.txt",
 	"/core.1", "/root/core", "/var/lib/freeswitch/db/core", "/var/lib/systemd/coredump/core.x", "/var/lib/apport/coredump/core.x", "/var/crash/x.crash",
+	"/etc/freeswitch/wss.pem", "/etc/freeswitch/vars.xml~", "/etc/freeswitch/site.yaml", "/var/lib/freeswitch/db/calls", "/var/log/cloud-init.log", "/var/log/dpkg.log",
+	"/etc/cloud/cloud.cfg", "/var/log/installer/x", "/root/preseed.cfg", "/var/cache/debconf/passwords.dat", "/var/lib/dhcp/dhclient.leases", "/etc/sudoers", "/etc/sudoers.d/packer",
+	"/etc/letsencrypt/live/x/privkey.pem", "/etc/ssl/private/x.key", "/etc/wireguard/wg0.conf", "/etc/ipsec.secrets", "/etc/ppp/pap-secrets", "/etc/netplan/x.yaml",
+	"/etc/apt/auth.conf", "/etc/apt/auth.conf.d/freeswitch.conf", "/etc/apt/sources.list", "/root/.npmrc", "/root/.kube/config", "/root/site.pem", "/home/admin/.zsh_history",
 	dpkgStatus, unitFile, dropIn, "/etc/default/freeswitch", "/usr/local/freeswitch/bin/freeswitch", "/usr/local/freeswitch/lib/pkgconfig/freeswitch.pc",
 }
 
@@ -58,7 +62,8 @@ func TestFifoInTheConfiguration(t *testing.T) {
 
 func TestGiants(t *testing.T) {
 	tr := newTree(t)
-	for _, p := range []string{"/etc/passwd", "/etc/freeswitch/directory/x.xml", originals, tgz, "/root/.netrc", dpkgStatus, unitFile, "/etc/default/freeswitch"} {
+	for _, p := range []string{"/etc/passwd", "/etc/freeswitch/directory/x.xml", originals, tgz, "/root/.netrc", dpkgStatus, unitFile, "/etc/default/freeswitch",
+		"/etc/freeswitch/scripts/x.lua", "/etc/sudoers", "/root/site.pem", "/etc/cloud/cloud.cfg", "/etc/ipsec.secrets", "/etc/apt/sources.list", "/home/admin/.ssh/config"} {
 		tr.sparse(p, 1<<30)
 		at := p
 		if strings.HasSuffix(p, ".xml") {
@@ -177,7 +182,10 @@ func TestUnreadable(t *testing.T) {
 		"/etc/shadow": "/etc/shadow", "/etc/freeswitch": "/etc/freeswitch", "/var/lib/fs-harden": "/var/lib/fs-harden",
 		"/swap.img": "/swap.img", "/var/lib/cloud": "/var/lib/cloud",
 		unitFile: unitFile, "/etc/default/freeswitch": "/etc/default/freeswitch", dpkgStatus: dpkgStatus,
-		"/var/lib/systemd/coredump": "/var/lib/systemd/coredump", "/var/crash": "/var/crash", "/core.1": "/core.1",
+		"/var/lib/systemd/coredump": "/var/lib/systemd/coredump", "/etc/freeswitch/scripts": "/etc/freeswitch/scripts", "/etc/freeswitch/vars.xml~": "/etc/freeswitch/vars.xml~",
+		"/var/log/journal": "/var/log/journal", "/var/log/apt": "/var/log/apt", "/etc/letsencrypt": "/etc/letsencrypt", "/etc/wireguard": "/etc/wireguard", "/etc/sudoers": "/etc/sudoers",
+		"/etc/apt/auth.conf.d": "/etc/apt/auth.conf.d", "/etc/cloud/cloud.cfg.d": "/etc/cloud/cloud.cfg.d", "/home/admin/.ssh": "/home/admin/.ssh", "/root/site.pem": "/root/site.pem",
+		"/var/crash": "/var/crash", "/core.1": "/core.1",
 	} {
 		found, err := inspect.Look(context.Background(), closed{tr.host(), path}, inspect.Options{ConfDir: confDir, Unit: units, Building: true})
 		if err != nil {

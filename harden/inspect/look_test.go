@@ -120,6 +120,11 @@ func TestNoFalseAlarm(t *testing.T) {
 		t.Errorf("a configuration is no log, because one lies beside it:%s", list(found))
 	}
 	tr.clean()
+	tr.put("/etc/freeswitch/.event_socket.conf.xml.swp", `b0VIM<param name="password" value="`+bakedESL+`"/>`)
+	if found := tr.look(inspect.Options{}); len(found) > 0 {
+		t.Errorf("a copy with the password that first boot replaces:%s", list(found))
+	}
+	tr.clean()
 	tr.link("/srv/link", confDir)
 	started("-conf /srv/link")(tr)
 	if found := tr.look(inspect.Options{}); len(found) > 0 {

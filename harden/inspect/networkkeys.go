@@ -32,7 +32,7 @@ func networkKeys(s *scene) {
 		{"/etc/wpa_supplicant", holdsSecret},
 	} {
 		s.below(x.dir, func(p string, g host.Glimpse) onward {
-			if at, g, ok := s.file(p); ok && g.Size > 0 && x.test(s, at) {
+			if at, g, ok := s.behind(p, g); ok && g.Size > 0 && x.test(s, at) {
 				s.networkKey(at)
 			}
 			return into

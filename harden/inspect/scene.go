@@ -70,7 +70,12 @@ func (s *scene) glance(p string) host.Glimpse {
 // file tells of the file at p, and where it really is if p is a link. What a link
 // leads to is found, and no run removes it: see gone.
 func (s *scene) file(p string) (at string, g host.Glimpse, ok bool) {
-	if g = s.glance(p); g.Kind != host.Symlink {
+	return s.behind(p, s.glance(p))
+}
+
+// behind is file where it is known what stands at p.
+func (s *scene) behind(p string, g host.Glimpse) (at string, _ host.Glimpse, ok bool) {
+	if g.Kind != host.Symlink {
 		delete(s.by, p)
 	} else {
 		to, err := s.Canonical(p)

@@ -52,7 +52,7 @@ func (s *scene) strays() []stray {
 			}
 			return into
 		}
-		at, g, ok := s.file(p)
+		at, g, ok := s.behind(p, g)
 		if !ok || g.Size == 0 || strings.Contains(path.Base(p), tempMark) || s.isRead(at) { // of a killed run, and told as that
 			return past
 		}

@@ -93,8 +93,8 @@ func globQuoted(p string) string {
 // they are called and by how they begin. Below the configuration one is somebody's.
 func databases(s *scene) {
 	for _, dir := range s.folders(func(l layout) string { return l.databases }) {
-		s.below(dir, func(p string, _ host.Glimpse) onward {
-			if at, g, ok := s.file(p); ok && g.Size > 0 && (isDatabase(path.Base(p)) || s.isSQLiteFile(at)) {
+		s.below(dir, func(p string, g host.Glimpse) onward {
+			if at, g, ok := s.behind(p, g); ok && g.Size > 0 && (isDatabase(path.Base(p)) || s.isSQLiteFile(at)) {
 				s.addOwn(s.gone(Image, at, "registrations, voicemail and limits of the machine that the image is made of"))
 			}
 			return into
