@@ -405,11 +405,17 @@ func TestCleanupSystem(t *testing.T) {
 		"/var/lib/cloud/data/instance-id":                "i-1\n",
 		"/var/lib/systemd/coredump/core.sh.0.b.42.1.zst": "packed",
 		"/var/crash/202611252200/dump.202611252200":      "kernel",
+		"/var/log/cloud-init-output.log":                 "password: hunter2\n",
+		"/home/admin/.local/state/python_history":        "login('hunter2')\n",
 		"/core": coreDump,
 	}
 	stays := map[string]string{
 		"/etc/ssh/ssh_host_ed25519_key":    "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n-----END OPENSSH PRIVATE KEY-----\n",
 		"/home/admin/.ssh/authorized_keys": "ssh-ed25519 AAAA packer\n",
+		"/etc/sudoers.d/packer":            "packer ALL=(ALL) NOPASSWD: ALL\n",
+		"/var/log/auth.log":                "Accepted publickey for packer\n",
+		"/var/log/installer/questions.dat": "Value: hunter2\n",
+		"/etc/apt/auth.conf.d/fs.conf":     "machine freeswitch.signalwire.com login signalwire password hunter2\n",
 	}
 	for name, cleanup := range map[string]bool{"asked for": true, "by default": false} {
 		t.Run(name, func(t *testing.T) {
@@ -422,6 +428,11 @@ func TestCleanupSystem(t *testing.T) {
 				tr.write(p, text)
 			}
 			tr.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+			if os.Geteuid() == 0 { // as Ubuntu has it: rsyslog's
+				if err := errors.Join(os.Chown(tr.path("/var/log"), 0, 102), os.Chmod(tr.path("/var/log"), 0o775), os.Chown(tr.path("/var/log/cloud-init-output.log"), 102, 4)); err != nil {
+					t.Fatal(err)
+				}
+			}
 			rep, err := tr.bakeWith(func(p *plan.Plan) { p.CleanupSystem = cleanup })
 			if err != nil {
 				t.Fatal(err)

@@ -46,7 +46,8 @@ type Config struct {
 	// needs, such as Packer's own SSH key, stays a warning. Defaults to `false`.
 	StrictImage bool `mapstructure:"strict_image"`
 	// Also remove what the system keeps of this one machine: machine-id
-	// (emptied), random seeds, shell histories, cloud-init's state, core dumps.
+	// (emptied), random seeds, histories, cloud-init's state and logs,
+	// core dumps.
 	// SSH host keys and authorized keys stay, because Packer still needs them:
 	// see [What is removed](#what-is-removed). Defaults to `false`.
 	CleanupSystem bool `mapstructure:"cleanup_system"`

@@ -25,7 +25,7 @@ func systemPoisons(self pair) []poison {
 			}
 		}, true},
 		{"system-logs", "/var/log/journal", "the journal", system, none, text("/var/log/journal/0123456789abcdef0123456789abcdef/system.journal", "x"), true},
-		{"installer", "/var/log/installer", "answers", system, remove, text("/var/log/installer/cdebconf/questions.dat", "x"), false},
+		{"installer", "/var/log/installer", "answers", system, none, text("/var/log/installer/cdebconf/questions.dat", "x"), false},
 		{"installer", "/root/preseed.cfg", "was told", system, none, text("/root/preseed.cfg", "d-i passwd/root-password password x\n"), false},
 		{"installer", "/root/anaconda-ks.cfg", "was told", system, none, text("/root/anaconda-ks.cfg", "rootpw x\n"), false},
 		{"installer", "/autoinstall.yaml", "was told", system, none, text("/autoinstall.yaml", "x"), false},

@@ -29,7 +29,7 @@ func systemLogs(s *scene) {
 		}
 	}
 	if len(names) > 0 {
-		shown := strings.Join(names[:min(len(names), 4)], ", ")
+		shown := strings.Map(printable, strings.Join(names[:min(len(names), 4)], ", "))
 		if more := len(names) - 4; more > 0 {
 			shown += fmt.Sprintf(" and %d more", more)
 		}
@@ -39,6 +39,14 @@ func systemLogs(s *scene) {
 	if s.holdsAny(journalDir, whatever) {
 		s.lastOfAll(journalDir, "the journal of the build: whatever its programs said, perhaps passwords", "rm -r "+s.on(journalDir)+"/*")
 	}
+}
+
+// printable leaves no control character in the name of a file.
+func printable(c rune) rune {
+	if c < ' ' || c == 0x7f {
+		return '?'
+	}
+	return c
 }
 
 // lastOfAll is a finding of what a running build still writes.
@@ -57,7 +65,9 @@ var installerLogs = []string{"/var/log/installer", "/var/log/anaconda"}
 func installer(s *scene) {
 	for _, dir := range installerLogs {
 		if s.holdsAny(dir, whatever) {
-			s.add(s.goneFolder(System, dir, "the log and the answers of the system's installer, perhaps passwords"))
+			// In /var/log users of the group syslog may have put one folder in the place
+			// of another (Ubuntu): no run empties it.
+			s.add(advice(System, dir, "the log and the answers of the system's installer, perhaps passwords", "rm -r "+s.on(dir)))
 		}
 	}
 	for _, dir := range []string{"/", "/root"} {
