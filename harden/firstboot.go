@@ -38,6 +38,8 @@ func (r *Runner) FirstBoot(ctx context.Context) (*report.Report, error) {
 			}
 			return s.makeSecrets(ctx)
 		})
+	} else if err == nil {
+		s.recordAnew(ctx)
 	}
 	return s.finish(err)
 }
@@ -46,12 +48,10 @@ func (r *Runner) FirstBoot(ctx context.Context) (*report.Report, error) {
 // are written down first (Pending), then rendered and read back, then recorded
 // as committed, then the note of them is dropped.
 func (s *session) makeSecrets(ctx context.Context) error {
-	id := identity.Resolve(s.Host)
-	s.m.Instance = id
-	if !id.Known() {
-		s.m.Warn("nothing tells this instance from another (no cloud-init, no DMI, no machine-id of this boot): a copy of this disk would keep its secrets; run fs-harden rotate on a copy")
+	if err := s.bind(); err != nil {
+		return err
 	}
-	pair, err := state.Pending(s.Host, id)
+	pair, err := state.Pending(s.Host, s.m.Instance)
 	if err != nil {
 		return err
 	}
@@ -79,9 +79,7 @@ func (r *Runner) Rotate(ctx context.Context) (*report.Report, error) {
 		case rec == nil:
 			return errors.New("this instance has no secrets yet: run fs-harden firstboot")
 		}
-		if s.m.Instance = identity.Resolve(s.Host); !s.m.Instance.Known() {
-			s.m.Instance = rec.Instance
-		}
+		s.decide(rec)
 		s.m.Secrets = secret.NewPair()
 		if err := s.run(ctx, s.Steps); err != nil {
 			return err
@@ -125,13 +123,9 @@ func (s *session) settled() error {
 	case s.Host.Exists(journal.Dir), s.Host.Exists(state.PendingPath):
 		return &unsettledError{"a run was killed half way"}
 	}
-	// Only the source that named the instance then is asked now, and only a
-	// different answer means a different instance: a metadata service that is
-	// down must never change the secrets of a working telephone system.
-	if now := identity.Again(s.Host, rec.Instance); rec.Instance.Known() && now.Known() && !identity.Same(now, rec.Instance) {
-		return &unsettledError{fmt.Sprintf("these secrets are of instance %s, and this is %s", rec.Instance, now)}
+	if d := s.decide(rec); d.Verdict == identity.Another {
+		return &unsettledError{"these secrets are another instance's: " + d.Why}
 	}
-	s.m.Instance = rec.Instance
 	return s.inPlace(rec)
 }
 

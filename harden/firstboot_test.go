@@ -2,9 +2,11 @@ package harden
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,92 +70,197 @@ const (
 const (
 	testUUID  = "4c4c4544-0042-4d10-8053-c3c04f4a4e32"
 	otherUUID = "4c4c4544-0042-4d10-8053-c3c04f4a4e33"
-	testHex   = "b08dfa6083e7567a1921a715000001fb"
-	otherHex  = "b08dfa6083e7567a1921a715000001fc"
-	otherEC2  = "i-0fedcba9876543210"
+	// testUUID in the other byte order.
+	swappedUUID = "44454c4c-4200-104d-8053-c3c04f4a4e32"
+	testHex     = "b08dfa6083e7567a1921a715000001fb"
+	otherHex    = "b08dfa6083e7567a1921a715000001fc"
+	otherEC2    = "i-0fedcba9876543210"
 )
 
-// Whose secrets these are, whatever becomes of a machine whose identity came
-// from source: another instance's boot makes new ones before the gate opens, and
-// the same instance's, or nobody's, writes nothing at all.
+// says makes cloud-init say which instance this is, as it does in a boot: in the files
+// of 25.1.4. Without an id it is not there.
+func (tr tree) says(datasource, id string) {
+	tr.remove("/run/cloud-init")
+	if id == "" {
+		return
+	}
+	tr.instance(id)
+	tr.write("/var/lib/cloud/data/instance-id", id+"\n")
+	stage := `{"errors": [], "finished": 5.02, "recoverable_errors": {}, "start": 4.44}`
+	tr.write("/var/lib/cloud/data/status.json", fmt.Sprintf(`{"v1": {"datasource": %q, "init": %s, "init-local": %s, "stage": null}}`, "DataSource"+datasource, stage, stage))
+	if err := os.Symlink("../../var/lib/cloud/data/status.json", tr.path("/run/cloud-init/status.json")); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// bootCase is a machine whose identity changes after its first boot.
+type bootCase struct {
+	what, bound string // as whom it is bound; "" for nobody
+	then, now   func(tree)
+	want        fate
+}
+
+// fate is what becomes of its secrets at the next boot.
+type fate string
+
+const (
+	kept    fate = "kept"          // and nothing at all is written
+	anew    fate = "recorded anew" // they are kept, and the record alone is written
+	renewed fate = "renewed"
+)
+
+// Whose secrets these are, whatever becomes of a machine: another instance's boot
+// makes new ones before the gate opens, and the same instance's, or nobody's, keeps
+// them. harden/identity has the whole table.
 func TestWhoseSecrets(t *testing.T) {
 	baked := newTree(t)
 	baked.remove(cloudID)
 	baked.apply()
+	all := func(does ...func(tree)) func(tree) {
+		return func(tr tree) {
+			for _, do := range does {
+				do(tr)
+			}
+		}
+	}
 	put := func(path, text string) func(tree) { return func(tr tree) { tr.write(path, text+"\n") } }
 	gone := func(path string) func(tree) { return func(tr tree) { tr.remove(path) } }
+	says := func(datasource, id string) func(tree) { return func(tr tree) { tr.says(datasource, id) } }
+	uuid := func(id string) func(tree) { return put(dmiUUID, id) }
+	rebooted := func(tr tree) { tr.bootedAt(time.Now().Add(time.Hour)) }
+	touched := func(tr tree) { tr.bootedAt(time.Now().Add(-time.Minute)) }
 	resized := func(tr tree) { // what a cloud changes with a machine's size
 		tr.write("/sys/class/dmi/id/product_name", "c7i.48xlarge\n")
 		tr.write("/proc/cpuinfo", strings.Repeat("processor : 0\n", 192))
 		tr.write("/proc/meminfo", "MemTotal: 402653184 kB\n")
 	}
-	for _, c := range []struct {
-		source, id, what string
-		then             func(tree)
-		fresh            bool
-	}{
-		{cloudID, testInstance, "rebooted", func(tree) {}, false},
-		{cloudID, testInstance, "resized", resized, false},
-		{cloudID, testInstance, "its metadata service down", gone(cloudID), false},
-		{cloudID, testInstance, "without a datasource", put(cloudID, "iid-datasource-none"), false},
-		{cloudID, testInstance, "in capitals", put(cloudID, strings.ToUpper(testInstance)), false},
-		{cloudID, testInstance, "its hardware seen at last", put(dmiUUID, otherUUID), false},
-		{cloudID, testInstance, "with a person's own password", func(tr tree) {
+	silent := says("", "")
+	inside := func(tr tree) { // containerd's: no file tells
+		if err := os.MkdirAll(tr.path("/proc/self/ns"), 0o755); err != nil {
+			tr.t.Fatal(err)
+		}
+		if err := os.Symlink("pid:[4026532241]", tr.path("/proc/self/ns/pid")); err != nil {
+			tr.t.Fatal(err)
+		}
+	}
+	marked := put("/run/systemd/container", "lxc")
+	const template, digest, otherDigest = "iid-local01", "356a192b7913b04c54574d18c28d46e6395428ab", "da4b9237bacccdf19c0760cab7aec4a8359010b0"
+	noCloud, ec2 := "NoCloud [seed=/dev/sr0]", "Ec2Local"
+
+	for _, c := range []bootCase{
+		{"an instance, rebooted", testInstance, says(ec2, testInstance), rebooted, kept},
+		{"an instance, resized", testInstance, says(ec2, testInstance), resized, kept},
+		{"an instance, its metadata service down", testInstance, says(ec2, testInstance), silent, kept},
+		{"an instance, without a datasource", testInstance, says(ec2, testInstance), says("None", "iid-datasource-none"), kept},
+		{"an instance, its hardware seen at last", testInstance, says(ec2, testInstance), uuid(testUUID), anew},
+		{"an instance, with a person's own password", testInstance, says(ec2, testInstance), func(tr tree) {
 			sip, _ := tr.secrets()
 			tr.write("/etc/freeswitch/vars.xml", strings.ReplaceAll(tr.read("/etc/freeswitch/vars.xml"), sip, "correct-horse-battery"))
-		}, false},
-		{cloudID, testInstance, "started as another", put(cloudID, otherEC2), true},
-		{cloudID, testInstance, "made an image again", tree.forget, true},
+		}, kept},
+		{"an instance, started as another", testInstance, says(ec2, testInstance), says(ec2, otherEC2), renewed},
+		{"an instance, made an image again", testInstance, says(ec2, testInstance), tree.forget, renewed},
+		{"a cloud's id, uuid in capitals", testInstance, all(says(ec2, testInstance), uuid(testUUID)), uuid(strings.ToUpper(testUUID)), kept},
+		{"a cloud's id, uuid swapped", testInstance, all(says(ec2, testInstance), uuid(testUUID)), uuid(swappedUUID), kept},
+		{"a cloud's id, another generation", testInstance, all(says(ec2, testInstance), uuid(testUUID)), uuid(otherUUID), anew},
+		{"a cloud's id, silent, same uuid", testInstance, all(says(ec2, testInstance), uuid(testUUID)), silent, kept},
+		{"a cloud's id, silent, another uuid", testInstance, all(says(ec2, testInstance), uuid(testUUID)), all(silent, uuid(otherUUID)), renewed},
+		{"a cloud's id, broken, another uuid", testInstance, all(says(ec2, testInstance), uuid(testUUID)), all(silent, put("/run/cloud-init/status.json", "{"), uuid(otherUUID)), renewed},
 
-		{assetTag, testInstance, "rebooted", func(tree) {}, false},
-		{assetTag, testInstance, "resized", resized, false},
-		{assetTag, testInstance, "on older hardware", put(assetTag, "Amazon EC2"), false},
-		{assetTag, testInstance, "given cloud-init", put(cloudID, otherEC2), false},
-		{assetTag, testInstance, "started as another", put(assetTag, otherEC2), true},
+		{"asset tag, rebooted", testInstance, put(assetTag, testInstance), rebooted, kept},
+		{"asset tag, on older hardware", testInstance, put(assetTag, testInstance), put(assetTag, "Amazon EC2"), kept},
+		{"asset tag, given cloud-init", testInstance, put(assetTag, testInstance), says(ec2, testInstance), anew},
+		{"asset tag, started as another", testInstance, put(assetTag, testInstance), put(assetTag, otherEC2), renewed},
 
-		{dmiUUID, testUUID, "rebooted", func(tree) {}, false},
-		{dmiUUID, testUUID, "resized", resized, false},
-		{dmiUUID, testUUID, "in capitals", put(dmiUUID, strings.ToUpper(testUUID)), false},
-		{dmiUUID, testUUID, "hidden", gone(dmiUUID), false},
-		{dmiUUID, testUUID, "of firmware that nobody filled in", put(dmiUUID, "03000200-0400-0500-0006-000700080009"), false},
-		{dmiUUID, testUUID, "started as another", put(dmiUUID, otherUUID), true},
-		{dmiUUID, testUUID, "made an image again", tree.forget, true},
+		{"uuid, rebooted", testUUID, uuid(testUUID), rebooted, kept},
+		{"uuid, in capitals", testUUID, uuid(testUUID), uuid(strings.ToUpper(testUUID)), kept},
+		{"uuid, hidden", testUUID, uuid(testUUID), gone(dmiUUID), kept},
+		{"uuid, of firmware that nobody filled in", testUUID, uuid(testUUID), uuid("03000200-0400-0500-0006-000700080009"), kept},
+		{"uuid, started as another", testUUID, uuid(testUUID), uuid(otherUUID), renewed},
+		{"uuid, made an image again", testUUID, uuid(testUUID), tree.forget, renewed},
 
-		{machineID, testHex, "rebooted", func(tr tree) { tr.bootedAt(time.Now().Add(time.Hour)) }, false},
-		{machineID, testHex, "emptied", put(machineID, ""), false},
-		{machineID, testHex, "gone", gone(machineID), false},
-		{machineID, testHex, "started as another", put(machineID, otherHex), true},
+		{"a template's id, rebooted", testUUID, all(says(noCloud, template), uuid(testUUID)), rebooted, kept},
+		{"a template's id, cloned", testUUID, all(says(noCloud, template), uuid(testUUID)), uuid(otherUUID), renewed},
+		{"a person's id, in capitals", "pbx-A", all(says(noCloud, "pbx-A"), uuid(testUUID)), says(noCloud, "pbx-a"), renewed},
+		{"a person's id, cloned with its seed", "pbx-A", all(says(noCloud, "pbx-A"), uuid(testUUID)), uuid(otherUUID), renewed},
+		{"a digest, another", digest, all(says(noCloud, digest), uuid(testUUID)), says(noCloud, otherDigest), anew},
+		{"a digest, cloned", digest, all(says(noCloud, digest), uuid(testUUID)), uuid(otherUUID), renewed},
 
-		{"", "", "given an identity", put(cloudID, testInstance), false},
+		{"machine-id, rebooted", testHex, put(machineID, testHex), rebooted, kept},
+		{"machine-id, emptied", testHex, put(machineID, testHex), put(machineID, ""), kept},
+		{"machine-id, gone", testHex, put(machineID, testHex), gone(machineID), kept},
+		{"machine-id, started as another", testHex, put(machineID, testHex), put(machineID, otherHex), renewed},
+
+		{"containerd, on another host", testHex, all(inside, uuid(testUUID), put(machineID, testHex)), uuid(otherUUID), kept},
+		{"containerd, copied on its host", testHex, all(inside, uuid(testUUID), put(machineID, testHex)), put(machineID, otherHex), renewed},
+		{"lxc, on another host", testHex, all(marked, uuid(testUUID), put(machineID, testHex)), uuid(otherUUID), kept},
+		{"lxc, copied on its host", testHex, all(marked, uuid(testUUID), put(machineID, testHex)), put(machineID, otherHex), renewed},
+
+		{"unbound, rebooted", "", silent, rebooted, kept},
+		{"unbound, given an identity", "", silent, says(ec2, testInstance), renewed},
+		{"unbound, its hardware seen", "", silent, uuid(testUUID), renewed},
+		{"unbound, with a template's id alone", "", says(noCloud, template), rebooted, kept},
+		{"the image's machine-id, rebooted", "", all(put(machineID, testHex), rebooted), touched, kept},
 	} {
-		t.Run(strings.TrimPrefix(c.source+" "+c.what, "/"), func(t *testing.T) {
+		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
 			tr := baked.copy(t)
 			tr.bootedAt(time.Now().Add(-time.Hour))
-			if c.source != "" {
-				tr.write(c.source, c.id+"\n")
-			}
-			if rep := tr.firstboot(); !strings.EqualFold(rep.InstanceID, c.id) {
-				t.Fatalf("bound to %q, not to %q", rep.InstanceID, c.id)
-			}
-			sip, esl := tr.secrets()
 			c.then(tr)
-			before := tr.snapshot()
-			if err := tr.runner().Gate(context.Background()); (err != nil) != c.fresh {
-				t.Errorf("the gate before the boot: %v", err)
+			if rep := tr.firstboot(); rep.InstanceID != c.bound {
+				t.Fatalf("bound to %q, not to %q", rep.InstanceID, c.bound)
 			}
-			tr.firstboot()
-			if !c.fresh {
-				if d := differences(before, tr.snapshot()); len(d) > 0 {
-					t.Errorf("written: %s", d)
-				}
-			} else if s, e := tr.secrets(); s == sip || e == esl {
-				t.Error("a secret of before is still in use")
-			}
-			if err := tr.runner().Gate(context.Background()); err != nil {
-				t.Errorf("the gate after it: %v", err)
-			}
+			c.decided(tr)
 		})
+	}
+}
+
+// decided boots a machine again, as what it is now.
+func (c bootCase) decided(tr tree) {
+	t := tr.t
+	sip, esl := tr.secrets()
+	c.now(tr)
+	before := tr.snapshot()
+	if err := tr.runner().Gate(context.Background()); (err != nil) != (c.want == renewed) {
+		t.Errorf("the gate before the boot: %v", err)
+	}
+	if c.want == anew { // it is what the boot below is to write
+		if d := differences(before, tr.snapshot()); len(d) > 0 {
+			t.Errorf("the gate wrote: %s", d)
+		}
+	}
+	rep := tr.firstboot()
+	written := differences(before, tr.snapshot())
+	switch s, e := tr.secrets(); c.want {
+	case renewed:
+		if s == sip || e == esl {
+			t.Error("a secret of before is still in use")
+		}
+	case anew:
+		if slices.Sort(written); !slices.Equal(written, []string{"changed: /var/lib/fs-harden/committed.json", "changed: /var/lib/fs-harden/originals.json"}) {
+			t.Errorf("written: %s", written)
+		}
+		if last := rep.Steps[len(rep.Steps)-1]; len(last.Changes) != 1 || !strings.HasPrefix(last.Changes[0].Summary, "the same instance, recorded anew: ") {
+			t.Errorf("the report says %+v", last)
+		}
+	case kept:
+		if len(written) > 0 {
+			t.Errorf("written: %s", written)
+		}
+	}
+	if unbound := c.bound == "" && c.want == kept; unbound != slices.ContainsFunc(rep.Warnings, func(w string) bool { return strings.Contains(w, "a copy of this disk would keep its secrets") }) {
+		t.Errorf("warned: %q", rep.Warnings)
+	}
+	if c.want == kept {
+		return
+	}
+	// Whatever it was, it is settled now.
+	before = tr.snapshot()
+	tr.firstboot()
+	if d := differences(before, tr.snapshot()); len(d) > 0 {
+		t.Errorf("written at the boot after: %s", d)
+	}
+	if err := tr.runner().Gate(context.Background()); err != nil {
+		t.Errorf("the gate after it: %v", err)
 	}
 }
 
@@ -327,17 +434,148 @@ func TestRotateReplacesBothSecrets(t *testing.T) {
 func TestAnInstanceThatNothingNames(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)
-	tr.remove("/run/cloud-init/.instance-id")
+	tr.says("", "")
 	tr.apply()
 	rep := tr.firstboot()
 	if rep.InstanceID != "" || len(rep.Warnings) == 0 {
 		t.Errorf("instance_id %q, warnings %q", rep.InstanceID, rep.Warnings)
 	}
-	sip, _ := tr.secrets()
-	tr.instance(testInstance) // an identity that turns up later is no other instance
+	doubt := func() string {
+		st, err := tr.runner().Status(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(tr.read("/var/lib/fs-harden/committed.json"), `"warning": "`+st.Doubt) {
+			t.Errorf("the record does not say %q", st.Doubt)
+		}
+		return st.Doubt
+	}
+	if d := doubt(); !strings.Contains(d, "a copy of this disk would keep its secrets") {
+		t.Errorf("status warns of %q", d)
+	}
+	// Two copies of its disk, and one has an identity: what it had is not its own.
+	tr.says("Ec2Local", testInstance)
+	rep = tr.firstboot()
+	if d := doubt(); !strings.Contains(d, "nothing named the machine when its secrets were made, and now it is "+testInstance) ||
+		!slices.Contains(rep.Warnings, d) {
+		t.Errorf("status warns of %q, the report of %q", d, rep.Warnings)
+	}
+	// It is bound now, and once a person has made new secrets there is no more to say.
+	if rep = tr.firstboot(); len(rep.Warnings) != 0 || rep.InstanceID != testInstance {
+		t.Errorf("at the next boot: %q, warnings %q", rep.InstanceID, rep.Warnings)
+	}
+	mustRun(tr, report.Rotate)
+	if strings.Contains(tr.read("/var/lib/fs-harden/committed.json"), "warning") {
+		t.Error("rotated, the record still warns")
+	}
+}
+
+// A rotation takes in what is known of the instance now, and forgets nothing that is
+// silent at this moment.
+func TestRotationRemembersTheInstance(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.says("Ec2Local", testInstance)
+	tr.write(dmiUUID, testUUID)
+	tr.apply()
 	tr.firstboot()
-	if s, _ := tr.secrets(); s != sip {
-		t.Error("a known identity replaced the secrets of an unbound instance")
+	tr.says("", "")
+	mustRun(tr, report.Rotate)
+	bootCase{now: func(tr tree) { tr.says("Ec2Local", testInstance); tr.write(dmiUUID, otherUUID) }, bound: testInstance, want: anew}.decided(tr)
+}
+
+// The first boot of a machine that loses power is taken up again by that machine
+// alone.
+func TestAClonedFirstBootDrawsItsOwn(t *testing.T) {
+	t.Parallel()
+	for _, cloned := range []bool{false, true} {
+		tr := newTree(t)
+		tr.says("NoCloud [seed=/dev/sr0]", "iid-local01")
+		tr.write(dmiUUID, testUUID)
+		tr.apply()
+		r := tr.runner()
+		r.fault = func(step string) error {
+			if step == "credentials" {
+				return errors.New("injected")
+			}
+			return nil
+		}
+		if _, err := r.FirstBoot(context.Background()); err == nil {
+			t.Fatal("no failure")
+		}
+		chosen := tr.read("/var/lib/fs-harden/pending.json")
+		if cloned {
+			tr.write(dmiUUID, otherUUID)
+		}
+		tr.firstboot()
+		sip, esl := tr.secrets()
+		if taken := strings.Contains(chosen, fmt.Sprintf("%q", sip)) || strings.Contains(chosen, fmt.Sprintf("%q", esl)); taken == cloned {
+			t.Errorf("cloned: %v, and secrets chosen before were taken: %v", cloned, taken)
+		}
+	}
+}
+
+// Records of an fs-harden that knew one answer of the instance are still on machines:
+// its upgrade keeps their secrets, and makes the record whole.
+func TestWhoseSecretsOfBefore(t *testing.T) {
+	booted := newTree(t)
+	booted.says("Ec2Local", testInstance)
+	booted.write(dmiUUID, testUUID)
+	booted.apply()
+	booted.firstboot()
+	for name, c := range map[string]struct {
+		source, value string
+		want          fate
+	}{
+		"cloud-init":      {"cloud-init", testInstance, anew},
+		"of the disk":     {"cloud-init-data", testInstance, anew},
+		"uuid":            {"product-uuid", strings.ToUpper(testUUID), anew},
+		"a template's id": {"cloud-init", "iid-local01", renewed}, // bound to it, and this is another
+		"another":         {"cloud-init", otherEC2, renewed},
+		"another's uuid":  {"product-uuid", otherUUID, renewed},
+		"unbound":         {"unbound", "", renewed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := booted.copy(t)
+			var rec map[string]any
+			if err := json.Unmarshal([]byte(tr.read("/var/lib/fs-harden/committed.json")), &rec); err != nil {
+				t.Fatal(err)
+			}
+			rec["instance"] = map[string]string{"source": c.source, "value": c.value}
+			bootCase{bound: testInstance, want: c.want, now: func(tr tree) {
+				b, err := json.Marshal(rec)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tr.write("/var/lib/fs-harden/committed.json", string(b))
+			}}.decided(tr)
+		})
+	}
+}
+
+// What has changed of an instance cannot be written: its secrets are in force, and it
+// is warned of.
+func TestARecordThatCannotBeWrittenAnew(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.apply()
+	tr.firstboot()
+	tr.write(dmiUUID, testUUID)
+	before := tr.snapshot()
+	r := tr.runner()
+	r.fault = func(step string) error {
+		if step == "instance" {
+			return errors.New("injected")
+		}
+		return nil
+	}
+	rep, err := r.FirstBoot(context.Background())
+	if err != nil || !slices.ContainsFunc(rep.Warnings, func(w string) bool { return strings.Contains(w, "could not be recorded") }) {
+		t.Errorf("%v, warnings %q", err, rep.Warnings)
+	}
+	if d := differences(before, tr.snapshot()); len(d) > 0 {
+		t.Errorf("left behind: %s", d)
 	}
 }
 

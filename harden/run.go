@@ -90,6 +90,7 @@ type session struct {
 	engine engine
 	m      *Machine
 	report *report.Report
+	stale  bool // the record lacks what is known of the instance now
 }
 
 func (r *Runner) start(phase report.Phase, p *plan.Plan) *session {

@@ -37,6 +37,8 @@ type Status struct {
 	Rotated  time.Time `json:"rotated,omitzero"`
 	Instance string    `json:"instance,omitempty"`
 	Source   string    `json:"instance_source,omitempty"`
+	// Doubt is what a person should know of the instance, from its record.
+	Doubt string `json:"instance_warning,omitempty"`
 	// Ready tells whether FreeSWITCH may start; if not, Why says what to do.
 	Ready bool   `json:"ready"`
 	Why   string `json:"why,omitempty"`
@@ -79,7 +81,8 @@ func (r *Runner) status(ctx context.Context) (st Status, err error) {
 	}
 	if committed != nil {
 		st.Made = committed.At
-		st.Instance, st.Source = committed.Instance.String(), string(committed.Instance.Source)
+		st.Instance, st.Source = committed.Instance.String(), string(committed.Instance.Source())
+		st.Doubt = committed.Warning
 		if committed.First.Before(committed.At) && !committed.First.IsZero() {
 			st.Rotated = committed.At
 		}

@@ -93,9 +93,11 @@ type Machine struct {
 	*host.View
 	Plan     *plan.Plan
 	Phase    report.Phase
-	Instance identity.ID
-	Secrets  secret.Pair
-	Started  time.Time
+	Instance identity.Instance
+	// Doubt is what the record should say of the instance for a person to know.
+	Doubt   string
+	Secrets secret.Pair
+	Started time.Time
 	// ConfDir is FreeSWITCH's configuration folder, found by preflight.
 	ConfDir string
 	// Live tells whether the system runs and may be asked to do things; if not,

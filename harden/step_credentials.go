@@ -47,7 +47,9 @@ func secretFile(m *Machine, p string, uid, gid int) report.Check {
 
 // commit writes the record that lets FreeSWITCH start.
 func commit(_ context.Context, m *Machine) (Proposal, error) {
-	rec := state.Committed{At: m.Started.UTC(), First: m.Started.UTC(), Instance: m.Instance, Digests: state.NewDigests(m.Secrets)}
+	rec := state.Committed{
+		At: m.Started.UTC(), First: m.Started.UTC(), Instance: m.Instance, Warning: m.Doubt, Digests: state.NewDigests(m.Secrets),
+	}
 	if m.Phase == report.Rotate {
 		before, err := state.ReadCommitted(m.Host)
 		if err != nil {

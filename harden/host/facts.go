@@ -85,12 +85,6 @@ func processUser(dir string) (uid int, ok bool) {
 	return uid, err == nil
 }
 
-// Container tells whether the machine is a container: its DMI data is then the
-// host's. /run/systemd/container is systemd's own record (systemd(1), "Container Interface").
-func (h *Host) Container() bool {
-	return h.Exists("/run/systemd/container") || h.Exists("/run/.containerenv") || h.Exists("/.dockerenv")
-}
-
 // clockTick is the kernel's USER_HZ, 100 on every Linux of amd64 and arm64.
 const clockTick = 100
 

@@ -75,18 +75,6 @@ func TestTimesOfARealMachine(t *testing.T) {
 	}
 }
 
-func TestContainer(t *testing.T) {
-	for file, want := range map[string]bool{
-		"/run/systemd/container": true, "/run/.containerenv": true, "/.dockerenv": true, "/run/systemd/system/x": false,
-	} {
-		h, root := tree(t)
-		write(t, root, file, "")
-		if h.Container() != want {
-			t.Errorf("with %s it is a container: %v", file, !want)
-		}
-	}
-}
-
 // A tree is never live, whatever it holds: what runs is the build machine.
 func TestATreeIsNotLive(t *testing.T) {
 	h, root := tree(t)

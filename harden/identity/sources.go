@@ -25,46 +25,8 @@ func line(h *host.Host, path string) string {
 	return s
 }
 
-// cloudInit is written by cloud-init in this boot: /run is empty before it.
-func cloudInit(h *host.Host) string {
-	return named(line(h, "/run/cloud-init/.instance-id"))
-}
-
-// cloudInitData lives on the disk, and a clone holds its origin's until
-// cloud-init's local stage has run: status.json in /run is the proof of that.
-func cloudInitData(h *host.Host) string {
-	b, err := h.ReadFile("/run/cloud-init/status.json")
-	if err != nil || !localStageDone(b) {
-		return ""
-	}
-	return named(line(h, "/var/lib/cloud/data/instance-id"))
-}
-
-// sharedInstanceIDs are what cloud-init takes where the metadata names no
-// instance, the same on every machine (cloud-init, sources/*.py).
-var sharedInstanceIDs = map[string]bool{
-	"iid-datasource":          true, // __init__.py
-	"iid-datasource-none":     true, // DataSourceNone.py: no datasource answered
-	"nocloud":                 true, // DataSourceNoCloud.py
-	"iid-dsconfigdrive":       true, // DataSourceConfigDrive.py
-	"iid-dsopennebula":        true, // DataSourceOpenNebula.py
-	"iid-dsopenstack":         true, // DataSourceOpenStack.py
-	"iid-dsovf":               true, // DataSourceOVF.py
-	"NO_PREVIOUS_INSTANCE_ID": true, // stages.py
-}
-
-func named(s string) string {
-	if sharedInstanceIDs[s] {
-		return ""
-	}
-	return s
-}
-
-// ec2 is the instance id on Nitro machines, known without the network.
-func ec2(h *host.Host) string {
-	if h.Container() {
-		return ""
-	}
+// assetTag is the instance id on Nitro machines, known without the network.
+func assetTag(h *host.Host) string {
 	s := line(h, "/sys/class/dmi/id/board_asset_tag")
 	if id, ok := strings.CutPrefix(s, "i-"); ok && (len(id) == 8 || len(id) == 17) && isHex(id) {
 		return s
@@ -97,29 +59,72 @@ var sharedUUIDs = map[string]bool{
 	"10000000-0000-8000-0040-000000000000": true,
 }
 
-// productUUID is the machine's SMBIOS identity; in a container it is the host's.
+// productUUID is the machine's SMBIOS identity. What it is in the other byte order is
+// compared as well: firmware that nobody filled in is read in both.
 func productUUID(h *host.Host) string {
 	s := strings.ToLower(line(h, "/sys/class/dmi/id/product_uuid"))
-	if h.Container() || !isUUID(s) || sharedUUIDs[s] {
+	if !isUUID(s) || sharedUUIDs[s] || sharedUUIDs[swapped(s)] {
 		return ""
 	}
 	return s
 }
 
-func machineID(h *host.Host) string {
-	s := strings.ToLower(line(h, "/etc/machine-id"))
+// sameUUID compares UUIDs without regard to case, which kernels have changed
+// (Launchpad 1835584), and to the byte order of the first three groups, which SMBIOS
+// 2.6 turned round and firmware and hypervisors follow or do not (DSP0134, 7.2.1).
+func sameUUID(a, b string) bool {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	return isUUID(a) && isUUID(b) && (a == b || swapped(a) == b)
+}
+
+// swapped is a UUID in the other byte order. s has the form of one.
+func swapped(s string) string {
+	turned := func(from, to int) string {
+		var b strings.Builder
+		for i := to - 2; i >= from; i -= 2 {
+			b.WriteString(s[i : i+2])
+		}
+		return b.String()
+	}
+	return turned(0, 8) + "-" + turned(9, 13) + "-" + turned(14, 18) + s[18:]
+}
+
+const machineIDPath = "/etc/machine-id"
+
+// machineID is systemd's, and whether it was made in this boot.
+func machineID(h *host.Host) MachineID {
+	id := asMachineID(line(h, machineIDPath))
+	if id == "" {
+		return MachineID{}
+	}
+	return MachineID{ID: id, New: madeInThisBoot(h, machineIDPath) && id != dbusID(h)}
+}
+
+func asMachineID(s string) string {
+	s = strings.ToLower(s)
 	if len(s) != 32 || !isHex(s) || strings.Trim(s, "0") == "" { // machine-id(5): all zeros is none
 		return ""
 	}
 	return s
 }
 
-// machineIDIsNew tells whether systemd made the id in this boot. An image that
-// was snapshotted with one gives every clone the same. The inode's change time
-// is what tells: a copy cannot bring along one later than its own boot, unless
-// the clock is behind the day of the image; a time to come is nobody's.
-func machineIDIsNew(h *host.Host) bool {
+// dbusID is D-Bus's machine-id where it is a file of its own that was there before
+// this boot. systemd takes it where /etc/machine-id is empty
+// (systemd-machine-id-setup(1)): then the id is as old as the image.
+func dbusID(h *host.Host) string {
+	const path = "/var/lib/dbus/machine-id"
+	if n, err := h.Outline(path); err != nil || n.Kind != host.File || madeInThisBoot(h, path) {
+		return ""
+	}
+	return asMachineID(line(h, path))
+}
+
+// madeInThisBoot tells whether a file was. An image that was snapshotted with a
+// machine-id gives every clone the same. The inode's change time is what tells: a
+// copy cannot bring along one later than its own boot, unless the clock is behind the
+// day of the image; a time to come is nobody's.
+func madeInThisBoot(h *host.Host, path string) bool {
 	boot := h.BootTime()
-	changed, err := h.Inode("/etc/machine-id")
+	changed, err := h.Inode(path)
 	return err == nil && !boot.IsZero() && !changed.Before(boot) && !changed.After(time.Now())
 }

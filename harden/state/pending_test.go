@@ -25,7 +25,7 @@ func holds(b []byte, s string) bool {
 	return false
 }
 
-func pending(t *testing.T, h *host.Host, id identity.ID) (sip, esl string) {
+func pending(t *testing.T, h *host.Host, id identity.Instance) (sip, esl string) {
 	t.Helper()
 	p, err := state.Pending(h, id)
 	if err != nil {
@@ -39,7 +39,7 @@ func pending(t *testing.T, h *host.Host, id identity.ID) (sip, esl string) {
 
 // What a run chose, every rerun on the same instance ends with.
 func TestPendingIsTakenUpAgain(t *testing.T) {
-	for _, id := range []identity.ID{ours, {Source: identity.Unbound}} {
+	for _, id := range []identity.Instance{ours, {}} {
 		h, root := machine(t)
 		sip, esl := pending(t, h, id)
 		content, err := os.ReadFile(filepath.Join(root, state.PendingPath))
@@ -59,22 +59,30 @@ func TestPendingIsTakenUpAgain(t *testing.T) {
 
 func TestPendingInOtherCaseIsTheSameInstance(t *testing.T) {
 	h, _ := machine(t)
-	id := identity.ID{Source: identity.ProductUUID, Value: "4c4c4544-0042-4d10-8053-c3c04f4a4e32"}
+	id := identity.Instance{UUID: "4c4c4544-0042-4d10-8053-c3c04f4a4e32"}
 	sip, _ := pending(t, h, id)
-	id.Value = strings.ToUpper(id.Value)
-	if again, _ := pending(t, h, id); again != sip {
-		t.Error("a kernel that writes the uuid in capitals made another instance")
+	for what, now := range map[string]identity.Instance{
+		"a kernel that writes the uuid in capitals": {UUID: strings.ToUpper(id.UUID)},
+		"cloud-init, which was silent":              {UUID: id.UUID, Cloud: identity.Cloud{ID: "i-1", Datasource: "Ec2"}},
+		"silence":                                   {},
+	} {
+		if again, _ := pending(t, h, now); again != sip {
+			t.Errorf("%s made another instance", what)
+		}
 	}
 }
 
 // A machine that lost power in its first boot, and was then copied.
 func TestPendingOfAnotherInstanceIsReplaced(t *testing.T) {
-	others := []identity.ID{
-		{Source: identity.EC2, Value: "i-00000000"},
-		{Source: identity.CloudInit, Value: ours.Value},
-		{Source: identity.Unbound},
-	}
-	for _, other := range others {
+	template := identity.Cloud{ID: "iid-local01", Datasource: "NoCloud"}
+	const uuid, otherUUID = "4c4c4544-0042-4d10-8053-c3c04f4a4e32", "4c4c4544-0042-4d10-8053-c3c04f4a4e33"
+	for _, pair := range []struct{ ours, other identity.Instance }{
+		{ours, identity.Instance{AssetTag: "i-00000000"}},
+		{identity.Instance{UUID: uuid}, identity.Instance{UUID: otherUUID}},
+		{identity.Instance{Cloud: template, UUID: uuid}, identity.Instance{Cloud: template, UUID: otherUUID}},
+		{identity.Instance{}, ours},
+	} {
+		ours, other := pair.ours, pair.other
 		h, root := machine(t)
 		sip, esl := pending(t, h, ours)
 		newSIP, newESL := pending(t, h, other)
@@ -97,7 +105,7 @@ func TestPendingOfAnotherInstanceIsReplaced(t *testing.T) {
 func TestPendingThatIsNotWholeIsReplaced(t *testing.T) {
 	const sip, esl = "SipSipSipSipSipSipSipSipSip1", "EslEslEslEslEslEslEslEslEsl2"
 	record := func(version, sip, esl string) string {
-		return `{"version":` + version + `,"instance":{"source":"ec2-asset-tag","value":"` + ours.Value + `"},"sip":"` + sip + `","esl":"` + esl + `"}`
+		return `{"version":` + version + `,"instance":{"source":"ec2-asset-tag","value":"` + ours.AssetTag + `"},"sip":"` + sip + `","esl":"` + esl + `"}`
 	}
 	whole := record("1", sip, esl)
 	h, root := machine(t)

@@ -32,7 +32,7 @@ func machine(t *testing.T) (h *host.Host, root string) {
 
 var (
 	pair = secret.Pair{SIP: secret.Of("SipSipSipSipSipSipSipSipSip1"), ESL: secret.Of("EslEslEslEslEslEslEslEslEsl2")}
-	ours = identity.ID{Source: identity.EC2, Value: "i-0123456789abcdef0"}
+	ours = identity.Instance{AssetTag: "i-0123456789abcdef0"}
 )
 
 // times are what a clock may say: with a zone, with nanoseconds, long ago.
@@ -45,7 +45,7 @@ var times = []time.Time{
 func TestRecordsComeBack(t *testing.T) {
 	h, _ := machine(t)
 	for _, at := range times {
-		committed := state.Committed{At: at, Instance: ours, Digests: state.NewDigests(pair)}
+		committed := state.Committed{At: at, Instance: ours, Warning: "a copy", Digests: state.NewDigests(pair)}
 		baked := state.Baked{At: at, ConfDir: "/etc/freeswitch", Backup: "/root/b.tgz", Digests: state.NewDigests(pair)}
 		put(t, h, state.CommittedPath, committed.Node())
 		put(t, h, state.BakedPath, baked.Node())
@@ -54,7 +54,7 @@ func TestRecordsComeBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !c.At.Equal(at) || c.Instance != ours || c.Digests != committed.Digests || c.Version != 1 {
+		if !c.At.Equal(at) || c.Instance != ours || c.Warning != "a copy" || c.Digests != committed.Digests || c.Version != 1 {
 			t.Errorf("got %+v, want %+v", c, committed)
 		}
 		b, err := state.ReadBaked(h)
@@ -159,6 +159,28 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 		if c, err := state.ReadCommitted(h); err == nil {
 			t.Fatalf("cut after %d bytes it is taken for %+v", n, c)
 		}
+	}
+}
+
+// Records that say one answer of the instance alone are still on machines.
+func TestRecordOfBefore(t *testing.T) {
+	h, root := machine(t)
+	old := string(state.Committed{At: times[1], Instance: ours, Digests: state.NewDigests(pair)}.Node().Data)
+	a := strings.Index(old, `"answers"`)
+	b := strings.Index(old, `"digests"`)
+	old = strings.TrimRight(old[:a], ", \n") + "\n  },\n  " + old[b:]
+	if err := os.WriteFile(filepath.Join(root, state.CommittedPath), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := state.ReadCommitted(h)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, old)
+	}
+	if d := identity.Decide(c.Instance, ours); d.Verdict != identity.SameRecordAnew {
+		t.Errorf("%s\nis %q: %s", old, d.Verdict, d.Why)
+	}
+	if again := string(c.Node().Data); again != old {
+		t.Errorf("written again it is\n%s\nand was\n%s", again, old)
 	}
 }
 

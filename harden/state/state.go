@@ -28,7 +28,8 @@ const (
 	BakingPath = "/run/fs-harden/baking"
 )
 
-// recordVersion rises when a record changes its meaning.
+// recordVersion rises when a record changes its meaning: one that an earlier
+// fs-harden would misread. What is only added to it, it passes over.
 const recordVersion = 1
 
 // Digests stand for the secrets in force.
@@ -62,17 +63,19 @@ type Committed struct {
 	At      time.Time `json:"at"`
 	// First is when the instance got its first secrets: those of At are a
 	// rotation's where it is earlier.
-	First    time.Time   `json:"first,omitzero"`
-	Instance identity.ID `json:"instance"`
-	Digests  Digests     `json:"digests"`
+	First    time.Time         `json:"first,omitzero"`
+	Instance identity.Instance `json:"instance"`
+	Digests  Digests           `json:"digests"`
+	// Warning is what a person should know of these secrets' instance.
+	Warning string `json:"warning,omitempty"`
 }
 
 // pendingRecord is the only form in which secrets are encoded.
 type pendingRecord struct {
-	Version  int         `json:"version"`
-	Instance identity.ID `json:"instance"`
-	SIP      string      `json:"sip"`
-	ESL      string      `json:"esl"`
+	Version  int               `json:"version"`
+	Instance identity.Instance `json:"instance"`
+	SIP      string            `json:"sip"`
+	ESL      string            `json:"esl"`
 }
 
 // Reader is what records are read through.
@@ -98,18 +101,19 @@ func (b Baked) Node() host.Node { b.Version = recordVersion; return node(b) }
 // Node is the record as a file: owned by root, 0600.
 func (c Committed) Node() host.Node { c.Version = recordVersion; return node(c) }
 
-// Pending gives the secrets that a broken-off run had chosen for id. With none
-// there, or another instance's (a clone of a machine that lost power in its
+// Pending gives the secrets that a broken-off run had chosen for this instance. With
+// none there, or another instance's (a clone of a machine that lost power in its
 // first boot), it draws new ones and writes them down before it returns: from
 // here on every rerun ends with the same secrets.
-func Pending(h *host.Host, id identity.ID) (secret.Pair, error) {
+func Pending(h *host.Host, now identity.Instance) (secret.Pair, error) {
 	rec, err := read[pendingRecord](h, PendingPath)
-	if err == nil && rec != nil && identity.Same(rec.Instance, id) && len(rec.SIP) == secret.Length && len(rec.ESL) == secret.Length {
+	if err == nil && rec != nil && len(rec.SIP) == secret.Length && len(rec.ESL) == secret.Length &&
+		identity.Decide(rec.Instance, now).Verdict != identity.Another {
 		return secret.Pair{SIP: secret.Of(rec.SIP), ESL: secret.Of(rec.ESL)}, nil
 	}
 	// One that cannot be read was never acted upon: it is written whole or not at all.
 	p := secret.NewPair()
-	n := node(pendingRecord{recordVersion, id, p.SIP.Reveal(), p.ESL.Reveal()})
+	n := node(pendingRecord{recordVersion, now, p.SIP.Reveal(), p.ESL.Reveal()})
 	if err := h.Put(PendingPath, n); err != nil {
 		return secret.Pair{}, err
 	}

@@ -106,7 +106,7 @@ func printStatus(w io.Writer, st harden.Status) error {
 		}
 	}
 	_, err := io.WriteString(w, row("state", string(st.State))+
-		row("instance", strings.TrimSpace(st.Instance+" "+parenthesis(st.Source)))+
+		row("instance", instance(st)...)+
 		row("configuration", st.ConfDir)+
 		row("baked", date(st.Baked))+
 		row("backup", st.Backup)+
@@ -117,6 +117,14 @@ func printStatus(w io.Writer, st harden.Status) error {
 		row("drifted", drifted...)+
 		row("failing", sentences(st.Failing)...))
 	return err
+}
+
+func instance(st harden.Status) []string {
+	is := []string{strings.TrimSpace(st.Instance + " " + parenthesis(st.Source))}
+	if st.Doubt != "" {
+		is = append(is, "warning: "+st.Doubt)
+	}
+	return is
 }
 
 // row is a name and what there is to say of it, a line for each.
