@@ -4,44 +4,31 @@ import "strings"
 
 // clouds are cloud-init's datasources whose instance id the cloud gives to one
 // machine (cloud-init, cloudinit/sources/DataSource*.py, get_instance_id and what it
-// reads, versions 22.4 to 26.2), in lower case. Not among them, because a person, a
-// template or a program on the way writes the id: AltCloud, ConfigDrive, NoCloud,
-// None, OpenNebula, OVF, VMware, WSL. Nor LXD, whose id changes with the instance's
-// name and configuration.
-var clouds = map[string]bool{
-	"akamai": true, "aliyun": true, "azure": true, "bigstep": true, "cloudcix": true,
-	"cloudsigma": true, "cloudstack": true, "digitalocean": true, "ec2": true,
-	"exoscale": true, "gce": true, "hetzner": true, "ibmcloud": true, "maas": true,
-	"nwcs": true, "openstack": true, "oracle": true, "rbxcloud": true, "scaleway": true,
-	"smartos": true, "joyent": true, // its class, and its dsname
-	"upcloud": true, "vultr": true,
-}
+// reads, versions 22.4 to 26.2), in lower case, between spaces. Not among them,
+// because a person, a template or a program on the way writes the id: AltCloud,
+// ConfigDrive, NoCloud, None, OpenNebula, OVF, VMware, WSL. Nor LXD, whose id changes
+// with the instance's name and configuration. SmartOS's other name is its dsname.
+const clouds = " akamai aliyun azure bigstep cloudcix cloudsigma cloudstack digitalocean ec2 exoscale gce hetzner " +
+	"ibmcloud joyent maas nwcs openstack oracle rbxcloud scaleway smartos upcloud vultr "
 
-// templates are ids that many machines have, in lower case: what cloud-init takes
-// where the metadata names no instance (cloudinit/sources/*.py, stages.py), what its
-// documentation has readers type (doc/rtd), and what becomes of an empty value in YAML.
-var templates = map[string]bool{
-	"iid-datasource":          true, // __init__.py
-	"iid-datasource-none":     true, // DataSourceNone.py: no datasource answered
-	"iid-datasource-wsl":      true, // DataSourceWSL.py
-	"iid-azure-node":          true, // DataSourceAzure.py
-	"iid-dsconfigdrive":       true, // DataSourceConfigDrive.py
-	"iid-dsopennebula":        true, // DataSourceOpenNebula.py
-	"iid-dsopenstack":         true, // DataSourceOpenStack.py
-	"iid-dsovf":               true, // DataSourceOVF.py
-	"455":                     true, // DataSourceAltCloud.py
-	"nocloud":                 true, // DataSourceNoCloud.py
-	"no_previous_instance_id": true, // stages.py
-	"iid-local01":             true, // the documentation, for NoCloud
-	"iid-abcdefg":             true,
-	"someid/somehostname":     true,
-	"cloud-vm":                true,
-	"none":                    true, "null": true, "0": true, "false": true, "true": true, "~": true,
+// templates are ids that many machines have, in lower case, between spaces: what
+// cloud-init takes where the metadata names no instance (cloudinit/sources/*.py; 455
+// is AltCloud's, iid-vmware-imc that of vSphere's customization; the last is of
+// stages.py), what its documentation has readers type (doc/), and what becomes of an
+// empty value in YAML.
+const templates = " iid-datasource iid-datasource-none iid-datasource-wsl iid-azure-node iid-dsconfigdrive " +
+	"iid-dsopennebula iid-dsopenstack iid-dsovf iid-vmware-imc 455 nocloud no_previous_instance_id " +
+	"iid-local01 iid-abcdefg someid/somehostname cloud-vm l-eadfbe some-new-instance-id " +
+	"none null 0 false true ~ "
+
+// among tells whether a list between spaces has s, in whatever case.
+func among(list, s string) bool {
+	return s != "" && !strings.Contains(s, " ") && strings.Contains(list, " "+strings.ToLower(s)+" ")
 }
 
 // names tells whether the id is this machine's alone as far as it shows.
 func (c Cloud) names() bool {
-	return c.ID != "" && !c.Shared && !templates[strings.ToLower(c.ID)]
+	return c.ID != "" && !c.Shared && !among(templates, c.ID)
 }
 
 // names is Cloud.names of a record. An earlier fs-harden bound machines to ids of
@@ -50,7 +37,7 @@ func (i Instance) names() bool {
 	return i.Cloud.names() || i.Cloud.ID != "" && i.legacy.value == i.Cloud.ID
 }
 
-func (c Cloud) isCloud() bool { return clouds[strings.ToLower(c.Datasource)] }
+func (c Cloud) isCloud() bool { return among(clouds, c.Datasource) }
 
 // assigned tells whether a cloud gave both ids. One whose datasource is not known is
 // taken for what the other is.

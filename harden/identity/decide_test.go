@@ -181,7 +181,8 @@ var table = map[string]row{
 func init() {
 	for _, id := range []string{
 		"iid-local01", "iid-abcdefg", "someid/somehostname", "iid-datasource-none", "iid-datasource-wsl", "None", "null", "0",
-		"nocloud", "iid-datasource", "iid-dsovf", "iid-dsconfigdrive", "iid-dsopennebula", "iid-dsopenstack", "iid-AZURE-NODE", "NULL", "455",
+		"nocloud", "iid-datasource", "iid-dsovf", "iid-dsconfigdrive", "iid-dsopennebula", "iid-dsopenstack", "iid-AZURE-NODE", "iid-vmware-imc",
+		"NULL", "455", "cloud-vm",
 	} {
 		for name, c := range map[string]cloudInit{"": noCloud(id), ", of a cloud": openStack(id)} {
 			table[id+name+", rebooted"] = row{is(c, uuid(guid)), is(c, uuid(guid)), same}
