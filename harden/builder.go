@@ -10,12 +10,12 @@ import (
 // builder names the machine that an image is being made on, for the record: a build
 // may boot it again, after an update of the kernel for one, and secrets that were
 // made then would be every instance's.
-func builder(m *Machine) identity.ID {
+func builder(m *Machine) identity.Instance {
 	if !m.here || !m.Image {
-		return identity.ID{}
+		return identity.Instance{}
 	}
-	id := identity.Resolve(m.Host)
-	if !id.Known() {
+	id := identity.Read(m.Host)
+	if !identity.Proven(id, id) {
 		m.Warn("nothing tells this machine from an instance of its image: if the build boots it again, it makes secrets as an instance does, and they would be in the image; end the build with fs-harden inspect, which fails then")
 	}
 	return id
@@ -25,14 +25,14 @@ func builder(m *Machine) identity.ID {
 // again before anybody has made an instance of it.
 func (s *session) onBuilder() (bool, error) {
 	baked, err := state.ReadBaked(s.Host)
-	if err != nil || baked == nil || !baked.Builder.Known() {
+	if err != nil || baked == nil {
 		return false, err
 	}
 	committed, err := state.ReadCommitted(s.Host)
 	if err != nil || committed != nil || s.Host.Exists(state.PendingPath) {
 		return false, err
 	}
-	return identity.Same(identity.Again(s.Host, baked.Builder), baked.Builder), nil
+	return identity.Proven(baked.Builder, identity.Read(s.Host)), nil
 }
 
 // stayBuilder holds FreeSWITCH back as in the build, until a person says that this
@@ -61,10 +61,10 @@ func (s *session) stayBuilder() error {
 // instance: an image of it that it boots itself is to have secrets again.
 func noBuilder(m *Machine) ([]Change, error) {
 	baked, err := state.ReadBaked(m.Host)
-	if err != nil || baked == nil || !baked.Builder.Known() || !identity.Same(baked.Builder, identity.Again(m.Host, baked.Builder)) {
+	if err != nil || baked == nil || !identity.Proven(baked.Builder, identity.Read(m.Host)) {
 		return nil, err
 	}
-	baked.Builder = identity.ID{}
+	baked.Builder = identity.Instance{}
 	return []Change{{Path: state.BakedPath, Node: baked.Node(), Summary: "the machine that was baked is an instance"}}, nil
 }
 

@@ -26,14 +26,29 @@ func (tr tree) boot() *report.Report {
 // it is, for secrets made now would be every instance's.
 func TestTheBuilderBootsAgain(t *testing.T) {
 	t.Parallel()
-	for _, source := range []string{cloudID, assetTag, dmiUUID} {
+	for source, names := range map[string]struct{ it, another func(tree) }{
+		"a cloud's id": {
+			func(tr tree) { tr.says("Ec2", testInstance) },
+			func(tr tree) { tr.says("Ec2", otherEC2) },
+		},
+		"EC2's asset tag": {
+			func(tr tree) { tr.write(assetTag, testInstance) },
+			func(tr tree) { tr.write(assetTag, otherEC2) },
+		},
+		"the SMBIOS UUID": {
+			func(tr tree) { tr.write(dmiUUID, testUUID) },
+			func(tr tree) { tr.write(dmiUUID, otherUUID) },
+		},
+		"the SMBIOS UUID, with a template's id": {
+			func(tr tree) { tr.says("NoCloud", "iid-local01"); tr.write(dmiUUID, testUUID) },
+			func(tr tree) { tr.says("NoCloud", "iid-local01"); tr.write(dmiUUID, otherUUID) },
+		},
+	} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			name := map[string]string{cloudID: testInstance, assetTag: testInstance, dmiUUID: testUUID}[source]
-			other := map[string]string{cloudID: otherEC2, assetTag: otherEC2, dmiUUID: otherUUID}[source]
 			built := newTree(t)
-			built.remove(cloudID)
-			built.write(source, name+"\n")
+			built.says("", "")
+			names.it(built)
 			if _, err := built.applyHere(true); err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +77,7 @@ func TestTheBuilderBootsAgain(t *testing.T) {
 			}
 
 			instance := built.copy(t)
-			instance.write(source, other+"\n")
+			names.another(instance)
 			instance.boot()
 			if s, e := instance.secrets(); s == sip || e == esl {
 				t.Error("an instance has no secrets of its own")
@@ -96,18 +111,20 @@ func TestTheBuilderBootsAgain(t *testing.T) {
 // finds them at the end of the build.
 func TestABuilderThatNothingNames(t *testing.T) {
 	t.Parallel()
-	tr := newTree(t)
-	tr.remove(cloudID)
-	rep, err := tr.applyHere(true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(strings.Join(rep.Warnings, "\n"), "end the build with fs-harden inspect") {
-		t.Errorf("warnings: %q", rep.Warnings)
-	}
-	tr.boot()
-	if rep, err := tr.runner().Inspect(context.Background(), false); err == nil {
-		t.Errorf("an image with live secrets is called fit: %+v", rep)
+	for name, id := range map[string]string{"nothing": "", "a template's id": "iid-local01"} {
+		tr := newTree(t)
+		tr.says("NoCloud", id)
+		rep, err := tr.applyHere(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(strings.Join(rep.Warnings, "\n"), "end the build with fs-harden inspect") {
+			t.Errorf("%s: warnings: %q", name, rep.Warnings)
+		}
+		tr.boot()
+		if rep, err := tr.runner().Inspect(context.Background(), false); err == nil {
+			t.Errorf("%s: an image with live secrets is called fit: %+v", name, rep)
+		}
 	}
 }
 

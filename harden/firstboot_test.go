@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
 func TestFirstBootMakesThisInstancesSecrets(t *testing.T) {
@@ -236,7 +238,9 @@ func (c bootCase) decided(tr tree) {
 			t.Error("a secret of before is still in use")
 		}
 	case anew:
-		if slices.Sort(written); !slices.Equal(written, []string{"changed: /var/lib/fs-harden/committed.json", "changed: /var/lib/fs-harden/originals.json"}) {
+		// The record for rollback holds the sum of what was written last.
+		records := slices.DeleteFunc(slices.Clone(written), func(d string) bool { return d == "changed: "+journal.OriginalsPath })
+		if !slices.Equal(records, []string{"changed: " + state.CommittedPath}) {
 			t.Errorf("written: %s", written)
 		}
 		if last := rep.Steps[len(rep.Steps)-1]; len(last.Changes) != 1 || !strings.HasPrefix(last.Changes[0].Summary, "the same instance, recorded anew: ") {

@@ -3,6 +3,7 @@ package harden
 import (
 	"context"
 
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/identity"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
@@ -13,10 +14,20 @@ const (
 	unboundDoubt = "; whoever has a copy of its disk from then has the secrets of then, and so new ones were made: clients need the new passwords"
 )
 
+// thisInstance is what names this machine. What named the machine that its image was
+// made on as well came with the image, and names every instance.
+func thisInstance(h *host.Host) identity.Instance {
+	now := identity.Read(h)
+	if baked, err := state.ReadBaked(h); err == nil && baked != nil { // a damaged record keeps no telephone system down
+		now = now.Without(baked.Builder)
+	}
+	return now
+}
+
 // decide finds out whether the record is of this machine, and takes what is known of
 // it now for the machine's instance. What nothing names is warned of.
 func (s *session) decide(rec *state.Committed) identity.Decision {
-	d := identity.Decide(rec.Instance, identity.Read(s.Host))
+	d := identity.Decide(rec.Instance, thisInstance(s.Host))
 	s.m.Instance, s.m.Doubt = d.Record, ""
 	s.stale = d.Verdict == identity.SameRecordAnew
 	switch {
@@ -38,7 +49,7 @@ func (s *session) bind() error {
 		return err
 	}
 	if rec == nil {
-		rec = &state.Committed{Instance: identity.Read(s.Host)}
+		rec = &state.Committed{Instance: thisInstance(s.Host)}
 	}
 	if d := s.decide(rec); d.Verdict != identity.Another && s.m.Doubt == "" {
 		s.m.Doubt = rec.Warning // a run that was killed had made them
@@ -68,7 +79,7 @@ func rebind(_ context.Context, m *Machine) (Proposal, error) {
 	if err != nil || rec == nil {
 		return Proposal{}, err
 	}
-	d := identity.Decide(rec.Instance, identity.Read(m.Host))
+	d := identity.Decide(rec.Instance, thisInstance(m.Host))
 	if d.Verdict != identity.SameRecordAnew {
 		return Proposal{}, nil // another run has done it
 	}

@@ -54,7 +54,7 @@ type Baked struct {
 	Digests Digests `json:"digests"`
 	// Builder is the machine that the image was made on, zero where it was made of a
 	// tree, and where the machine stays in service.
-	Builder identity.ID `json:"builder,omitzero"`
+	Builder identity.Instance `json:"builder,omitzero"`
 }
 
 // Committed says that this instance has its secrets.
