@@ -130,7 +130,8 @@ func (r *runner) overlay(file, source string) (path string, remove func(), err e
 // goTest runs the tests. The overlay goes by the environment, so that a test
 // which builds the helper builds the mutated one.
 func (r *runner) goTest(ctx context.Context, c command, overlay string) ([]byte, error) {
-	args := append([]string{"test", "-vet=off", "-count=1", "-failfast", "-timeout", r.timeout}, c.args...)
+	// No vet and no debugging information: most of the time goes into building.
+	args := append([]string{"test", "-vet=off", "-ldflags=-w", "-count=1", "-failfast", "-timeout", r.timeout}, c.args...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // "go test" and what parseCommand lets through
 	cmd.Dir = r.root
 	cmd.Env = os.Environ()
