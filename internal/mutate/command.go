@@ -17,11 +17,29 @@ type command struct {
 	args []string // behind "go test"
 	run  string
 	tags string
+	race bool
 	pkgs []string
 }
 
 // acceptance tells whether the command runs the tests on real machines.
 func (c command) acceptance() bool { return strings.Contains(c.tags, "acceptance") }
+
+// where is what two commands share that differ in the names of their tests alone.
+func (c command) where() string { return fmt.Sprint(c.tags, c.race, c.pkgs) }
+
+// with is the same command for other tests.
+func (c command) with(run string) command {
+	args := []string{"-run", run}
+	if c.tags != "" {
+		args = append(args, "-tags", c.tags)
+	}
+	if c.race {
+		args = append(args, "-race")
+	}
+	c.run, c.args = run, append(args, c.pkgs...)
+	c.text = "go test " + strings.Join(c.args, " ")
+	return c
+}
 
 func parseCommand(text string) (command, error) {
 	fields, err := split(text)
@@ -33,7 +51,7 @@ func parseCommand(text string) (command, error) {
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&c.run, "run", "", "")
 	fs.StringVar(&c.tags, "tags", "", "")
-	fs.Bool("race", false, "")
+	fs.BoolVar(&c.race, "race", false, "")
 	if err := fs.Parse(c.args); err != nil {
 		return command{}, fmt.Errorf("test: %q: %w", text, err)
 	}

@@ -53,7 +53,10 @@ func mutate(ctx context.Context, args []string, out io.Writer) error {
 	if len(mutants) == 0 {
 		return errors.New("no mutant of that name: run it in the module's root, where mutants/ is")
 	}
-	r := &runner{root: root, timeout: *timeout, acceptance: *slow, clean: map[string]func() error{}}
+	r := &runner{root: root, timeout: *timeout, acceptance: *slow, clean: map[string]error{}}
+	for _, m := range mutants {
+		r.commands = append(r.commands, m.test)
+	}
 	results := judgeAll(ctx, r, mutants, max(*jobs, 1))
 	return table(out, results)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -44,8 +45,9 @@ type runner struct {
 	timeout    string // of one test binary, as go test -timeout has it
 	acceptance bool
 
-	mu    sync.Mutex
-	clean map[string]func() error // by the text of a command: the tests without a mutant
+	commands []command // of all mutants that are run
+	mu       sync.Mutex
+	clean    map[string]error // by the text of a command: how its tests end without a mutant
 }
 
 func (r *runner) judge(ctx context.Context, m mutant) result {
@@ -88,26 +90,43 @@ func (r *runner) run(ctx context.Context, m mutant) (verdict, string) {
 	return caught, firstFailure(out)
 }
 
-// passes tells whether a command's tests run and pass without a mutant. Each is
-// run once.
+// passes tells whether a command's tests pass without a mutant.
 func (r *runner) passes(ctx context.Context, c command) error {
 	r.mu.Lock()
-	once, ok := r.clean[c.text]
-	if !ok {
-		once = sync.OnceValue(func() error {
-			out, err := r.goTest(ctx, c, "")
-			if why := notRun(out); why != "" {
-				return fmt.Errorf("%s, without the mutant: %s", c.text, why)
-			}
-			if err != nil {
-				return fmt.Errorf("%s fails without the mutant: %w: %s", c.text, err, firstFailure(out))
-			}
-			return nil
-		})
-		r.clean[c.text] = once
+	defer r.mu.Unlock() // one at a time: the others need the answer too
+	all := r.together(c)
+	err, known := r.clean[all.text]
+	if !known {
+		out, failed := r.goTest(ctx, all, "")
+		if why := notRun(out); why != "" {
+			err = fmt.Errorf("%s, without a mutant: %s", all.text, why)
+		} else if failed != nil {
+			err = fmt.Errorf("%s fails without a mutant: %w: %s", all.text, failed, firstFailure(out))
+		}
+		r.clean[all.text] = err
 	}
-	r.mu.Unlock()
-	return once()
+	return err
+}
+
+// together is one command for all of the tests that the mutants name in the same
+// packages: what is not mutated need not be built for each.
+func (r *runner) together(c command) command {
+	names := []string{}
+	for _, o := range r.commands {
+		if o.where() != c.where() {
+			continue
+		}
+		if o.run == "" || strings.Contains(o.run, "/") {
+			return c
+		}
+		if !slices.Contains(names, o.run) {
+			names = append(names, o.run)
+		}
+	}
+	if len(names) == 0 || c.run == "" {
+		return c
+	}
+	return c.with(strings.Join(names, "|"))
 }
 
 // overlay writes a source and the file that names it in place of another.

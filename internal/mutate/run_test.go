@@ -21,7 +21,7 @@ func TestJudge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := &runner{root: root, timeout: "1m", clean: map[string]func() error{}}
+	r := &runner{root: root, timeout: "1m", clean: map[string]error{}}
 	for name, tt := range map[string]struct {
 		test, old, new string
 		want           verdict
