@@ -337,3 +337,19 @@ func TestWhatWasSetAsideWasSwapped(t *testing.T) {
 	}
 	gone(t, root, "/etc/key")
 }
+
+// Where nothing can be written down, nothing is replaced.
+func TestNothingIsReplacedWithoutAJournal(t *testing.T) {
+	t.Parallel()
+	h, root := machine(t, map[string]string{"/etc/a": "old", "/etc/key": "MII", Dir: "in the way"})
+	_, err := New(h, nil, 0).Write("step", []Entry{
+		{Path: "/etc/key", Before: host.Node{Kind: host.File}, After: host.Node{Kind: host.Absent}, Discard: true, Aside: host.AsideName("/etc/key")},
+		entry(t, h, "/etc/a", "new"),
+	})
+	if err == nil || !strings.Contains(err.Error(), Dir) {
+		t.Errorf("error %v", err)
+	}
+	if got := read(t, filepath.Join(root, "/etc/a")) + read(t, filepath.Join(root, "/etc/key")); got != "oldMII" {
+		t.Errorf("replaced all the same: %q", got)
+	}
+}
