@@ -48,9 +48,13 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	unlock := lock(t, h)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	opened := descriptorsOf(t, filepath.Join(root, "state"))
 	_, err := h.Lock(ctx, "/state")
 	if err == nil || !strings.Contains(err.Error(), "another fs-harden is at work") || !strings.Contains(err.Error(), "/state") {
 		t.Errorf("got %v", err)
+	}
+	if n := descriptorsOf(t, filepath.Join(root, "state")); n != opened {
+		t.Errorf("who gave up keeps the folder open: %d times, %d before", n, opened)
 	}
 	unlock()
 	free, err := h.Lock(ctx, "/state") // nobody holds it: nothing to wait for
@@ -58,6 +62,18 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		t.Fatalf("giving up left the lock held: %v", err)
 	}
 	free()
+}
+
+// descriptorsOf counts how often this process has a folder open.
+func descriptorsOf(t *testing.T, dir string) int {
+	t.Helper()
+	n := 0
+	for _, fd := range names(t, "/proc/self/fd") {
+		if at, err := os.Readlink("/proc/self/fd/" + fd); err == nil && at == dir {
+			n++
+		}
+	}
+	return n
 }
 
 // A run that fails removes the folder it has made. Who waited for that one must

@@ -86,16 +86,21 @@ func TestAHardLink(t *testing.T) {
 // Our own records hold what was replaced, and are read however large that was.
 func TestRootsOwnFilesHaveAnotherBound(t *testing.T) {
 	h, root := tree(t)
-	for _, p := range []string{"/var/lib/fs-harden/originals.json", "/fs/vars.xml"} {
+	for _, p := range []string{"/var/lib/fs-harden/originals.json", "/fs/vars.xml", "/var/log/open.log"} {
 		if err := os.Truncate(write(t, root, p, ""), MaxFile+1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	givenAway(t, root, "/fs")
+	if err := os.Chmod(filepath.Join(root, "/var/log/open.log"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	if b, err := h.ReadFile("/var/lib/fs-harden/originals.json"); err != nil || len(b) != MaxFile+1 {
 		t.Errorf("root's: %d bytes, %v", len(b), err)
 	}
-	if _, err := h.ReadFile("/fs/vars.xml"); err == nil {
-		t.Error("another's was read whole")
+	for _, p := range []string{"/fs/vars.xml", "/var/log/open.log"} {
+		if _, err := h.ReadFile(p); err == nil {
+			t.Errorf("%s, which others write, was read whole", p)
+		}
 	}
 }
