@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // verdict is what became of a mutant.
@@ -153,6 +154,9 @@ func (r *runner) goTest(ctx context.Context, c command, overlay string) ([]byte,
 	args := append([]string{"test", "-vet=off", "-ldflags=-w", "-count=1", "-failfast", "-timeout", r.timeout}, c.args...)
 	cmd := exec.CommandContext(ctx, "go", args...) // what parseCommand lets through
 	cmd.Dir = r.root
+	// What is ended early is all of it: go leaves the tests that it has started.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Env = os.Environ()
 	if overlay != "" {
 		cmd.Env = append(cmd.Env, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
