@@ -49,6 +49,7 @@ func TestAHomeBreaksNoFirstBoot(t *testing.T) {
 			tr.write("/srv/theirs", "")
 			tr.must(os.Link(tr.path("/srv/theirs"), tr.path(file)))
 		},
+		"a home in which he may write nothing": func(tr tree) { tr.must(os.Chmod(tr.path("/home/admin"), 0o555)) },
 		"no home": func(tr tree) {
 			tr.remove("/home/admin")
 			tr.write("/home/admin", "a file")
@@ -67,6 +68,9 @@ func TestAHomeBreaksNoFirstBoot(t *testing.T) {
 			rep := tr.firstboot()
 			if !slices.ContainsFunc(rep.Warnings, func(w string) bool { return strings.Contains(w, "fs-harden rotate") }) {
 				t.Errorf("nothing is said of it: %q", rep.Warnings)
+			}
+			if slices.ContainsFunc(stepOf(t, rep, "fs-cli").Changes, func(c report.Change) bool { return c.Path == file }) {
+				t.Error("the report says that it was written")
 			}
 			if err := tr.runner().Gate(context.Background()); err != nil {
 				t.Errorf("FreeSWITCH may not start: %v", err)

@@ -1,8 +1,11 @@
 package host
 
 import (
+	"errors"
 	"os"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // What is the same is not written; what is not, is.
@@ -36,6 +39,35 @@ func TestSame(t *testing.T) {
 	} {
 		if got := Same(tt.before, tt.after); got != tt.want {
 			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// Who owns a folder may put another file in the place of ours, between the rename
+// and the look at what stands there then.
+func TestWhatStandsThereIsTheFileThatWasWritten(t *testing.T) {
+	t.Parallel()
+	for _, swapped := range []bool{false, true} {
+		h, root := tree(t)
+		givenAway(t, root, "/d")
+		write(t, root, "/d/f", "ours")
+		at, err := h.beside("/d/f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := openat(at.dir.fd, "f", unix.O_RDONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		if swapped {
+			write(t, root, "/d/theirs", "theirs")
+			if err := os.Rename(root+"/d/theirs", root+"/d/f"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := at.holds(fd); errors.Is(err, errSwapped) != swapped || (err != nil) != swapped {
+			t.Errorf("swapped: %t, %v", swapped, err)
 		}
 	}
 }

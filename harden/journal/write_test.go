@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
@@ -135,9 +136,9 @@ func TestTheJournalsFiles(t *testing.T) {
 // first.
 func TestTheReserveIsGivenFree(t *testing.T) {
 	t.Parallel()
-	h, root := machine(t, map[string]string{"/etc/d/a": "old"})
+	h, root := machine(t, map[string]string{"/etc/b": "old", "/etc/d/a": "old"})
 	j := New(h, nil, 0)
-	if _, err := j.Write("step", []Entry{entry(t, h, "/etc/d/a", "new")}); err != nil {
+	if _, err := j.Write("step", []Entry{entry(t, h, "/etc/b", "new"), entry(t, h, "/etc/d/a", "new")}); err != nil {
 		t.Fatal(err)
 	}
 	at := filepath.Join(root, "etc/d")
@@ -148,6 +149,9 @@ func TestTheReserveIsGivenFree(t *testing.T) {
 		t.Fatal("put back into a folder that is none")
 	}
 	gone(t, root, reservePath)
+	if got := read(t, filepath.Join(root, "/etc/b")); got != "old" {
+		t.Errorf("what could be put back holds %q", got)
+	}
 	if !exists(root, Dir+"/000-step.json") {
 		t.Error("the journal is gone, and with it what was replaced")
 	}
@@ -351,5 +355,29 @@ func TestNothingIsReplacedWithoutAJournal(t *testing.T) {
 	}
 	if got := read(t, filepath.Join(root, "/etc/a")) + read(t, filepath.Join(root, "/etc/key")); got != "oldMII" {
 		t.Errorf("replaced all the same: %q", got)
+	}
+}
+
+// A file that has its content again and another time was written by somebody.
+func TestATimeComesBack(t *testing.T) {
+	t.Parallel()
+	h, root := machine(t, map[string]string{"/etc/a": "old"})
+	at := filepath.Join(root, "/etc/a")
+	before, err := os.Stat(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := New(h, nil, 0)
+	if _, err := j.Write("step", []Entry{entry(t, h, "/etc/a", "new")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(at, []byte("old"), 0o600), os.Chtimes(at, time.Unix(1e9, 0), time.Unix(1e9, 0))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(at); err != nil || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("it is of %v, was of %v, %v", after.ModTime(), before.ModTime(), err)
 	}
 }

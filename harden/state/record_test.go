@@ -200,3 +200,16 @@ func TestAnUnreadableRecordIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// A record that names one secret of two names none: the gate would compare the
+// other with nothing.
+func TestARecordOfHalfTheSecrets(t *testing.T) {
+	whole := state.NewDigests(pair)
+	for name, d := range map[string]state.Digests{"no sip": {ESL: whole.ESL}, "no esl": {SIP: whole.SIP}, "neither": {}} {
+		h, _ := machine(t)
+		put(t, h, state.CommittedPath, state.Committed{Instance: ours, Digests: d}.Node())
+		if rec, err := state.ReadCommitted(h); err == nil || rec != nil || !strings.Contains(err.Error(), "it names no secrets") {
+			t.Errorf("%s: %+v, %v", name, rec, err)
+		}
+	}
+}
