@@ -273,7 +273,8 @@ func TestARunWithoutTime(t *testing.T) {
 	// And before the second step.
 	ctx, cancel := context.WithCancel(context.Background())
 	stop := Action{Name: "stop", Do: func(context.Context) error { cancel(); return nil }}
-	if _, err := tr.bakeOf(ctx, writes("one", "/etc/a.conf", stop), writes("two", "/etc/b.conf")); !errors.Is(err, context.Canceled) {
+	late := Action{Name: "late", Do: func(context.Context) error { t.Error("the second step was carried out"); return nil }}
+	if _, err := tr.bakeOf(ctx, writes("one", "/etc/a.conf", stop), writes("two", "/etc/b.conf", late)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if d := differences(before, tr.snapshot()); len(d) > 0 {
