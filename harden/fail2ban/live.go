@@ -77,15 +77,15 @@ func (c Config) jailsRunNow(ctx context.Context, h *host.Host) error {
 	return nil
 }
 
-// reads tells whether a jail looks into its log with our filter. The one of sshd
-// reads the journal, by its own filter.
+// reads tells whether a jail looks into its log; that of sshd reads the journal. The
+// filter is asked for once: each question is a start of Python, a fifth of a second.
 func (c Config) reads(ctx context.Context, h *host.Host, jail string) error {
-	log, filter := c.AuthLog, "sofia_reg"
+	log := c.AuthLog
 	switch jail {
 	case sshd:
 		return nil
 	case recidive:
-		log, filter = Log, `fail2ban\.actions`
+		log = Log
 	}
 	out, err := h.Run(ctx, "fail2ban-client", "get", jail, "logpath")
 	if err != nil {
@@ -94,12 +94,15 @@ func (c Config) reads(ctx context.Context, h *host.Host, jail string) error {
 	if !slices.Contains(strings.Fields(string(out)), log) {
 		return fmt.Errorf("the jail %s does not read %s", jail, log)
 	}
+	if jail != freeswitch {
+		return nil
+	}
 	out, err = h.Run(ctx, "fail2ban-client", "get", jail, "failregex")
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(string(out), filter) {
-		return fmt.Errorf("the jail %s does not use its filter", jail)
+	if !strings.Contains(string(out), "sofia_reg") {
+		return fmt.Errorf("the jail %s does not use the filter fs-harden", jail)
 	}
 	return nil
 }

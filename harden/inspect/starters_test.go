@@ -28,6 +28,11 @@ func TestNoOtherStarter(t *testing.T) {
 			tr.link(wants+"pbx.service", unit)
 			tr.link("/etc/systemd/system/pbx.service", "/dev/null")
 		},
+		"a masked unit with a drop-in": func(tr tree) {
+			tr.link(wants+"pbx.service", unit)
+			tr.link("/etc/systemd/system/pbx.service", "/dev/null")
+			tr.put("/etc/systemd/system/pbx.service.d/own.conf", starts)
+		},
 		"a unit that an empty file masks": func(tr tree) {
 			tr.put(unit, starts)
 			tr.link(wants+"pbx.service", unit)
