@@ -277,7 +277,7 @@ func defenceBreakages() []broken {
 		{check: "fail2ban-jails", what: "another log of the repeaters", live: true, spoil: answer("fail2ban-client get recidive logpath", "fail2ban.log", "fail2ban.log.1"), says: "recidive does not read"},
 		{check: "fail2ban-jails", what: "another filter", live: true, spoil: func(s *standIn) {
 			s.answers["fail2ban-client get freeswitch failregex"] = s.answers["fail2ban-client get recidive failregex"]
-		}, says: "does not use its filter"},
+		}, says: "does not use the filter fs-harden"},
 		{check: "fail2ban-jails", what: "fail2ban does not answer", live: true, spoil: silence("fail2ban-client status"), says: "does not answer"},
 
 		{check: "firewall-files", what: "not enabled in ufw.conf", spoil: edit(ufw.Conf, "ENABLED=yes", "ENABLED=no"), says: "ufw enable"},
