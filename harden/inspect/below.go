@@ -54,20 +54,17 @@ func (s *scene) below(dir string, visit func(p string, g host.Glimpse) onward) {
 	}
 }
 
-// holdsAny tells whether there is a file with something in it below a folder that
-// passes the test, and stops at the first.
-func (s *scene) holdsAny(dir string, test func(p string) bool) (yes bool) {
-	s.below(dir, func(p string, g host.Glimpse) onward {
-		if yes = g.Kind == host.File && g.Size > 0 && test(p); yes {
+// holdsAny tells whether there is a file with something in it below a folder. It
+// stops at the first.
+func (s *scene) holdsAny(dir string) (yes bool) {
+	s.below(dir, func(_ string, g host.Glimpse) onward {
+		if yes = g.Kind == host.File && g.Size > 0; yes {
 			return enough
 		}
 		return into
 	})
 	return yes
 }
-
-// whatever is the test that every file passes.
-func whatever(string) bool { return true }
 
 // isRead tells whether a file is part of FreeSWITCH's configuration as it was read:
 // what it says is known, and it need not be opened again.

@@ -42,20 +42,17 @@ func cloudInit(s *scene) {
 			s.add(f)
 		}
 	}
-	for _, p := range append(s.in("/etc/cloud/cloud.cfg.d"), "/etc/cloud/cloud.cfg") {
-		if at, _, ok := s.file(p); ok && s.seeds(at) {
-			s.add(advice(System, at, "has cloud-init set every instance up with data of the build: a seed, a password or a key in it", "take it out of "+s.on(at)+", or "+s.rm(at)))
-		}
-	}
+	s.places([]place{{"/etc/cloud/cloud.cfg", isSeed}, {"/etc/cloud/cloud.cfg.d", isSeed}},
+		"has cloud-init set every instance up with data of the build: a seed, a password or a key in it", "", false)
 }
 
 // seeded are settings of cloud-init that bring an instance's data along, or where
 // it comes from (cloudinit/sources/DataSourceNoCloud.py, DataSourceNone.py).
 var seeded = []string{"seedfrom", "user-data", "userdata", "userdata_raw", "vendor-data", "vendordata_raw", "meta-data", "chpasswd", "ssh_authorized_keys"}
 
-// seeds tells whether a file of cloud-init's configuration has such a setting, or a
+// isSeed tells whether a file of cloud-init's configuration has such a setting, or a
 // password.
-func (s *scene) seeds(p string) bool {
+func isSeed(s *scene, p string) bool {
 	text := s.text(p)
 	for l := range strings.Lines(string(text)) {
 		if key, _, ok := strings.Cut(strings.TrimLeft(l, " \t-"), ":"); ok && slices.Contains(seeded, strings.TrimSpace(key)) {

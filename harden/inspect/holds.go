@@ -293,11 +293,3 @@ func (r *secretReader) pair(s string, i, at int, quoted bool) {
 		r.hold(name, value, at)
 	}
 }
-
-// netrcPassword tells whether one of these lines, as netrc(5) and apt_auth.conf(5)
-// have them, has a password.
-func netrcPassword(lines []string) bool {
-	words := strings.Fields(strings.Join(lines, " "))
-	at := slices.Index(words, "password")
-	return at >= 0 && at+1 < len(words)
-}

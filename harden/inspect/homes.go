@@ -78,7 +78,7 @@ func userCredentials(s *scene) {
 			}
 		}
 		for _, name := range userFolders {
-			if p := path.Join(home, name); s.isInHome(home, name) && s.holdsAny(p, whatever) {
+			if p := path.Join(home, name); s.isInHome(home, name) && s.holdsAny(p) {
 				s.add(advice(System, p, why, "rm -r "+s.on(p)))
 			}
 		}

@@ -81,7 +81,7 @@ func (s *scene) siteSecret(file string, m mention) {
 
 // ofSite leaves out the two that the look at the shared secrets tells of.
 func (s *scene) ofSite(all []mention) []mention {
-	if s.config == nil {
+	if s.config == nil || len(all) == 0 {
 		return all
 	}
 	sip, _ := s.config.Var(sipVariable)

@@ -24,7 +24,7 @@ func systemLogs(s *scene) {
 		p := path.Join(systemLogDir, name)
 		switch g := s.glance(p); {
 		case p == journalDir, slices.Contains(installerLogs, p), slices.Contains(own, p), strings.HasPrefix(name, "cloud-init"): // told by themselves
-		case g.Kind == host.File && g.Size > 0, g.Kind == host.Folder && s.holdsAny(p, whatever):
+		case g.Kind == host.File && g.Size > 0, g.Kind == host.Folder && s.holdsAny(p):
 			names = append(names, name)
 		}
 	}
@@ -36,7 +36,7 @@ func systemLogs(s *scene) {
 		s.lastOfAll(systemLogDir, "logs of the build: who was on it and from where, what ran, perhaps passwords ("+shown+")",
 			"find "+s.on(systemLogDir)+" -xdev -type f -exec truncate -s 0 {} +")
 	}
-	if s.holdsAny(journalDir, whatever) {
+	if s.holdsAny(journalDir) {
 		s.lastOfAll(journalDir, "the journal of the build: whatever its programs said, perhaps passwords", "rm -r "+s.on(journalDir)+"/*")
 	}
 }
@@ -64,7 +64,7 @@ var installerLogs = []string{"/var/log/installer", "/var/log/anaconda"}
 // user and of the disk among it.
 func installer(s *scene) {
 	for _, dir := range installerLogs {
-		if s.holdsAny(dir, whatever) {
+		if s.holdsAny(dir) {
 			// In /var/log users of the group syslog may have put one folder in the place
 			// of another (Ubuntu): no run empties it.
 			s.add(advice(System, dir, "the log and the answers of the system's installer, perhaps passwords", "rm -r "+s.on(dir)))
@@ -96,21 +96,4 @@ func isAnswers(name string) bool {
 		}
 	}
 	return name == "ks.cfg"
-}
-
-// leases looks for the addresses that the build was given, and by what its DHCP
-// client is known.
-func leases(s *scene) {
-	for _, dir := range []string{"/var/lib/dhcp", "/var/lib/dhclient", "/var/lib/dhcpcd", "/var/lib/dhcpcd5", "/var/lib/NetworkManager"} {
-		for _, name := range s.list(dir) {
-			at, g, ok := s.file(path.Join(dir, name))
-			switch {
-			case !ok || g.Size == 0:
-			case strings.Contains(name, "lease"):
-				s.lastOfAll(at, "the addresses that the build was given: an instance may ask for them again, and they tell of your network", s.rm(at))
-			case name == "duid" || name == "secret" || name == "secret_key":
-				s.lastOfAll(at, "every instance would be the same machine to DHCP, or take the same addresses", s.rm(at))
-			}
-		}
-	}
 }
