@@ -29,7 +29,7 @@ func (s *scene) below(dir string, visit func(p string, g host.Glimpse) onward) {
 	var walk func(dir string, depth int) (more bool)
 	walk = func(at string, depth int) bool {
 		if depth > maxDepth {
-			s.add(advice(Known, at, fmt.Sprintf("lies more than %d folders below %s: nobody looked at what is in it", maxDepth, dir), "look into "+s.on(at)+" yourself"))
+			s.unseen(at, fmt.Sprintf("lies more than %d folders below %s: nobody looked at what is in it", maxDepth, dir))
 			return true
 		}
 		for _, name := range s.list(at) {
@@ -38,7 +38,7 @@ func (s *scene) below(dir string, visit func(p string, g host.Glimpse) onward) {
 				continue
 			}
 			if left--; left < 0 {
-				s.add(advice(Known, dir, fmt.Sprintf("has more than %d files below it: nobody looked at the rest", maxBelow), "move away what does not belong there, or look into "+s.on(dir)+" yourself"))
+				s.unseen(dir, fmt.Sprintf("has more than %d files below it: nobody looked at the rest", maxBelow))
 				return false
 			}
 			g := s.glance(p)
@@ -52,6 +52,10 @@ func (s *scene) below(dir string, visit func(p string, g host.Glimpse) onward) {
 	if s.glance(dir).Kind == host.Folder {
 		walk(dir, 1)
 	}
+}
+
+func (s *scene) unseen(p, why string) {
+	s.add(advice(Known, p, why, "look into "+s.on(p)+" yourself; move away what does not belong there"))
 }
 
 // holdsAny tells whether there is a file with something in it below a folder. It

@@ -38,7 +38,7 @@ func coreDumps(s *scene) {
 	for _, name := range s.list("/var/crash") {
 		p := path.Join("/var/crash", name)
 		if s.glance(p).Kind == host.Folder { // kdump-config(8) makes one for each crash
-			if s.holdsFiles(p, 1) {
+			if s.holdsAny(p) {
 				s.add(s.goneFolder(System, p, "the memory of a kernel that crashed, and of all that ran on it"))
 			}
 			continue

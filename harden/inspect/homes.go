@@ -120,7 +120,7 @@ func (s *scene) isKeyFile(p string) (at string, yes bool) {
 		return at, false
 	}
 	if g.Size > maxKey {
-		s.add(advice(System, at, fmt.Sprintf("lies where private keys do, has %d bytes and was not read", g.Size), "look into it yourself; "+s.rm(at)+" if nobody needs it"))
+		s.unseen(at, fmt.Sprintf("lies where private keys do, has %d bytes and was not read", g.Size))
 		return at, false
 	}
 	data, err := s.Peek(at, 0, maxKey)

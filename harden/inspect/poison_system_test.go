@@ -48,7 +48,7 @@ func systemPoisons(self pair) []poison {
 		{"user-credentials", "/root/.ssh/deploy", "other machines", system, none, text("/root/.ssh/deploy", self.key), false},
 		{"user-credentials", admin + ".ssh/keys/work", "other machines", system, none, text(admin+".ssh/keys/work", "-----BEGIN OPENSSH PRIVATE KEY-----\nx"), false},
 		{"user-credentials", admin + ".ssh/a", "other machines", system, none, text(admin+".ssh/a", "PuTTY-User-Key-File-3: ssh-ed25519\n"), false},
-		{"user-credentials", admin + ".ssh/big", "bytes and was not read", system, none, func(tr tree) { tr.sparse(admin+".ssh/big", 2<<20) }, false},
+		{"user-credentials", admin + ".ssh/big", "bytes and was not read", inspect.Known, none, func(tr tree) { tr.sparse(admin+".ssh/big", 2<<20) }, false},
 		{"user-credentials", "/root/site.pem", "other machines", system, none, text("/root/site.pem", self.key), false},
 		{"user-credentials", "/root/.acme.sh/x/x.key", "other machines", system, none, text("/root/.acme.sh/x/x.key", self.key), false},
 	}

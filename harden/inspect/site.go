@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"fmt"
 	"path"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
@@ -28,7 +29,7 @@ func siteSecrets(s *scene) {
 		case len(f.holds) > 0:
 			s.siteSecret(f.path, f.holds[0])
 		case f.size > 0:
-			s.tooLarge(f)
+			s.unseen(f.path, fmt.Sprintf("has %d bytes, and only its beginning was read", f.size))
 		}
 		if f.packed {
 			s.add(advice(Known, f.path, "an archive beside the configuration, into which nobody looked: perhaps a copy of it, with passwords", "unpack and look, or "+s.rm(f.path)))

@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bytes"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ type stray struct {
 	packed bool      // an archive: nobody looked into it
 	size   int64     // in bytes, if it is so large that only its beginning was read
 	vcs    bool      // a folder of a version control system
-	holds  []mention // the first secret that is not FreeSWITCH's two
+	holds  []mention // secrets, except the two that are told elsewhere
 }
 
 // maxStray bounds a file below the configuration that is read whole, in bytes, and
@@ -149,9 +148,4 @@ func (s *scene) isOwnCopy(p string) bool {
 		return false
 	}
 	return s.glance(journal).Kind == host.Folder || slices.ContainsFunc(s.originals(), func(o original) bool { return o.Path == p || o.Path == of })
-}
-
-// tooLarge says that only the beginning of a file was read.
-func (s *scene) tooLarge(f stray) {
-	s.add(advice(Known, f.path, fmt.Sprintf("has %d bytes, and only its beginning was read", f.size), "look into it yourself; "+s.rm(f.path)+" if nobody needs it"))
 }

@@ -38,7 +38,7 @@ func logs(s *scene) {
 				continue
 			}
 			if s.glance(p).Kind == host.Folder {
-				if s.holdsFiles(p, maxDepth) {
+				if s.holdsAny(p) {
 					s.addOwn(s.goneFolder(Image, p, "records of calls and callers of the machine that the image is made of"))
 				}
 				continue
@@ -135,7 +135,7 @@ func runFiles(s *scene) {
 // recordings are somebody's data: no program should remove them by itself.
 func recordings(s *scene) {
 	for _, dir := range append(s.folders(func(l layout) string { return l.recordings }), s.folders(func(l layout) string { return l.storage })...) {
-		if s.holdsFiles(dir, maxDepth) {
+		if s.holdsAny(dir) {
 			s.add(advice(Known, dir, "somebody's voicemail, recordings or faxes: every instance would have them",
 				fmt.Sprintf("rm -r %s/*, if nobody needs them", s.on(dir))))
 		}
@@ -145,27 +145,3 @@ func recordings(s *scene) {
 // maxDepth bounds how many folders deep files are looked for: voicemail of a
 // user lies at storage/voicemail/default/DOMAIN/USER.
 const maxDepth = 8
-
-// holdsFiles tells whether there is a file with something in it below a folder.
-// It stops at the first, and follows no link.
-func (s *scene) holdsFiles(dir string, depth int) bool {
-	if s.glance(dir).Kind != host.Folder {
-		return false
-	}
-	var deeper []string
-	for _, name := range s.list(dir) {
-		p := path.Join(dir, name)
-		switch g := s.glance(p); {
-		case g.Kind == host.File && g.Size > 0:
-			return true
-		case g.Kind == host.Folder && depth > 0:
-			deeper = append(deeper, p)
-		}
-	}
-	for _, p := range deeper {
-		if s.holdsFiles(p, depth-1) {
-			return true
-		}
-	}
-	return false
-}
