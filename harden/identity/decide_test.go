@@ -78,6 +78,8 @@ var table = map[string]row{
 	"openstack read as ec2, then as itself": {is(ec2("i-000012ab"), uuid(guid)), is(openStack(guid), uuid(guid)), anew},
 	"the same on another machine":           {is(ec2("i-000012ab"), uuid(guid)), is(openStack(guid2), uuid(guid2)), another},
 
+	"ec2's id, in a seed elsewhere": {is(ec2(iid), uuid(guid)), is(noCloud(iid), uuid(guid2)), another},
+
 	// An id out of cloud-init's cache is its origin's as well.
 	"a cached id, rebooted": {is(ec2(iid), uuid(guid), machine{manualClean: ""}), is(ec2(iid), uuid(guid), machine{manualClean: ""}), same},
 	"a cached id, a clone":  {is(ec2(iid), uuid(guid), machine{manualClean: ""}), is(ec2(iid), uuid(guid2), machine{manualClean: ""}), another},
@@ -312,6 +314,7 @@ func TestProven(t *testing.T) {
 		"a template's id":              {is(noCloud("iid-local01")), is(noCloud("iid-local01")), false},
 		"a template's id of a cloud":   {is(openStack("iid-dsopenstack")), is(openStack("iid-dsopenstack")), false},
 		"a seed's id":                  {is(noCloud("pbx-A")), is(noCloud("pbx-A")), false},
+		"a cloud's id in a seed":       {is(ec2(iid)), is(noCloud(iid)), false},
 		"a digest":                     {is(noCloud(digest)), is(noCloud(digest)), false},
 		"an id of nobody knows whom":   {nothing(machine{runID: iid}), nothing(machine{runID: iid}), false},
 		"an id out of the cache":       {is(ec2(iid)), is(ec2(iid), machine{manualClean: ""}), false},

@@ -164,6 +164,7 @@ func TestRead(t *testing.T) {
 		"uuid of ones":            {machine{dmiUUID: "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"}, nothing},
 		"uuid of the firmware":    {machine{dmiUUID: "03000200-0400-0500-0006-000700080009"}, nothing},
 		"the same, swapped":       {machine{dmiUUID: "00020003-0004-0005-0006-000700080009"}, nothing},
+		"12345678":                {machine{dmiUUID: "12345678-1234-5678-90AB-CDDEEFAABBCC"}, nothing},
 		"12345678, swapped":       {machine{dmiUUID: "78563412-3412-7856-1234-567812345678"}, nothing},
 		"uuid, not a uuid":        {machine{dmiUUID: "Not Settable"}, nothing},
 		"uuid without dashes":     {machine{dmiUUID: strings.ReplaceAll(guid, "-", "")}, nothing},
