@@ -148,6 +148,7 @@ func TestRead(t *testing.T) {
 		"clone, before cloud-init":     {machine{dataID: iid2, dmiUUID: guid}, dmi},
 		"clone, while it runs":         {machine{dataID: iid2, status: localRunning, dmiUUID: guid}, dmi},
 		"clone, datasource on the net": {machine{dataID: iid2, status: localInVain, dmiUUID: guid}, dmi},
+		"clone, stage not ended":       {machine{dataID: iid2, status: strings.Replace(localDone, `"finished":1763856000.5`, `"finished":null`, 1), dmiUUID: guid}, dmi},
 		"clone, status cut":            {machine{dataID: iid2, status: localDone[:40], dmiUUID: guid}, dmi},
 		"clone, status empty":          {machine{dataID: iid2, status: "", dmiUUID: guid}, dmi},
 		"cloud-init believes its cache": {
