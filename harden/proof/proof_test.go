@@ -148,3 +148,11 @@ func TestTheFilterIsJudgedByTheLog(t *testing.T) {
 		})
 	}
 }
+
+// A rule may count by itself, as nft prints it without a named counter.
+func TestAnOwnCounter(t *testing.T) {
+	t.Parallel()
+	listing := strings.Replace(banListing(t, "nftables.json"), `"counter": "ban_freeswitch_v4"`, `"counter": {"packets": 5, "bytes": 99}`, 1)
+	got, err := banInTable([]byte(listing), netip.MustParseAddr("192.0.2.77"))
+	checkFound(t, got, err, "ban_freeswitch_v4", 5, "")
+}
