@@ -27,7 +27,7 @@ func Compare(listing []byte, ruleset string) error {
 type chains map[string]*chain
 
 type chain struct {
-	hook  string // such as "input -150"; empty for one that is only jumped to
+	hook  string // such as "input -150 accept"; empty for one that is only jumped to
 	rules []string
 }
 
@@ -66,8 +66,9 @@ func namedWords(rule string) []string {
 func hooked(rule string) (hook string, ok bool) {
 	_, rest, ok := strings.Cut(rule, "hook ")
 	at, rest, ok2 := strings.Cut(rest, " priority ")
-	priority, _, ok3 := strings.Cut(rest, ";")
-	return at + " " + priority, ok && ok2 && ok3
+	priority, rest, ok3 := strings.Cut(rest, ";")
+	policy := strings.TrimSuffix(strings.TrimPrefix(rest, " policy "), ";")
+	return at + " " + priority + " " + policy, ok && ok2 && ok3
 }
 
 // wantChains reads the rules out of our own file, which has one a line.
@@ -107,8 +108,8 @@ func haveChains(listing []byte) (chains, error) {
 	var doc struct {
 		Nftables []struct {
 			Chain *struct {
-				Name, Hook string
-				Prio       int
+				Name, Hook, Policy string
+				Prio               int
 			}
 			Rule *struct {
 				Chain string
@@ -125,7 +126,7 @@ func haveChains(listing []byte) (chains, error) {
 		case o.Chain != nil:
 			c := out.at(o.Chain.Name)
 			if o.Chain.Hook != "" {
-				c.hook = fmt.Sprintf("%s %d", o.Chain.Hook, o.Chain.Prio)
+				c.hook = fmt.Sprintf("%s %d %s", o.Chain.Hook, o.Chain.Prio, o.Chain.Policy)
 			}
 		case o.Rule != nil:
 			c := out.at(o.Rule.Chain)
@@ -187,6 +188,11 @@ func (c chains) differs(want chains) error {
 		}
 		if len(have.rules) > len(w.rules) {
 			return fmt.Errorf("the chain %s has %d rules, not %d", name, len(have.rules), len(w.rules))
+		}
+	}
+	for _, name := range sortedNames(c) {
+		if want[name] == nil {
+			return fmt.Errorf("there is a chain %s, which is none of ours: use a table of your own", name)
 		}
 	}
 	return nil

@@ -25,10 +25,13 @@ type kernel struct {
 	packets int      // what the rule has counted
 	ran     []string // every command, in order
 	arrived int      // packets in all
+	served  bool     // one of the banned has come
 
 	silent       bool // FreeSWITCH does not answer
 	countsNot    bool // the rule never counts: something lets the packets in before
 	answersAll   bool // FreeSWITCH answers the banned as well
+	answersOne   bool // or the first of their packets
+	lags         int  // so many listings show the count of before
 	forgets      bool // fail2ban takes the ban and the kernel never has it
 	outlasts     int  // so many listings without the ban at first
 	breaks       string
@@ -79,7 +82,7 @@ func (k *kernel) table() string {
 	return fmt.Sprintf(`{"nftables": [{"chain": {"name": "bans", "hook": "input"}},
 		{"set": {"name": "ban_freeswitch_v4", "elem": [%s]}}, {"counter": {"name": "c", "packets": %d}},
 		{"rule": {"chain": "bans", "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@ban_freeswitch_v4"}}, {"counter": "c"}, {"drop": null}]}}]}`,
-		elements, k.packets)
+		elements, map[bool]int{true: k.packets}[k.listings > k.lags])
 }
 
 func (k *kernel) chains() string {
@@ -96,10 +99,12 @@ func (k *kernel) serve(conn *net.UDPConn) {
 		}
 		k.mu.Lock()
 		k.arrived++
+		first := k.banned && !k.served
+		k.served = k.served || k.banned
 		if k.banned && !k.countsNot {
 			k.packets++
 		}
-		answers := !k.silent && (!k.banned || k.answersAll)
+		answers := !k.silent && (!k.banned || k.answersAll || k.answersOne && first)
 		k.mu.Unlock()
 		if answers {
 			_, _ = conn.WriteToUDPAddrPort([]byte("SIP/2.0 200 OK\r\n\r\n"), from)
@@ -148,22 +153,23 @@ func TestABanIsProven(t *testing.T) {
 		err     string
 		notSent bool // and so nothing is to be lifted
 	}{
-		"in force":                      {want: "127.0.0.1 was banned by the set ban_freeswitch_v4 of the table inet fs_harden, which counted 3 of its packets"},
-		"in force, seen to have worked": {want: ", and had answered before the ban"},
-		"in force in chains":            {chains: true, want: "the chain f2b-freeswitch, which counted 3 of its packets"},
-		"nobody answers anyway":         {kernel: &kernel{silent: true}, want: "(nor before the ban: the firewall, or nothing listens)"},
-		"it takes fail2ban a moment":    {kernel: &kernel{outlasts: 3}, want: "which counted 3"},
-		"it had counted before":         {kernel: &kernel{packets: 40}, want: "which counted 3 of its packets"},
-		"not counted":                   {kernel: &kernel{countsNot: true}, err: "a packet from it is not counted there"},
-		"not counted, as before":        {kernel: &kernel{countsNot: true, packets: 40}, err: "a packet from it is not counted there"},
-		"not counted and answered":      {kernel: &kernel{countsNot: true, answersAll: true}, err: "not counted there: something lets it in before"},
-		"counted and answered":          {kernel: &kernel{answersAll: true}, err: "still got an answer from 127.0.0.1:"},
-		"never in the kernel":           {kernel: &kernel{forgets: true}, err: "the kernel does not enforce it"},
-		"fail2ban refuses":              {kernel: &kernel{breaks: " banip "}, err: "placing the test ban: exit status 255"},
-		"it cannot be lifted":           {kernel: &kernel{breaks: " unbanip "}, err: "lifting the test ban of 127.0.0.1: exit status 255; do it by hand"},
-		"nft dies in the middle":        {kernel: &kernel{breaksOnWord: 2}, err: "exit status 255"},
-		"no way out":                    {spoil: func(e *end) { e.err = errBroken }, err: "setting up the network to send from: exit status 255", notSent: true},
-		"nothing can be sent":           {spoil: func(e *end) { _ = e.conn.Close() }, err: "sending a packet from 127.0.0.1", notSent: true},
+		"in force":                            {want: "127.0.0.1 was banned by the set ban_freeswitch_v4 of the table inet fs_harden, which counted 3 of its packets"},
+		"in force, seen to have worked":       {want: ", and had answered before the ban"},
+		"in force in chains":                  {chains: true, want: "the chain f2b-freeswitch, which counted 3 of its packets"},
+		"nobody answers anyway":               {kernel: &kernel{silent: true}, want: "(nor before the ban: the firewall, or nothing listens)"},
+		"it takes fail2ban a moment":          {kernel: &kernel{outlasts: 3}, want: "which counted 3"},
+		"it had counted before":               {kernel: &kernel{packets: 40}, want: "which counted 3 of its packets"},
+		"not counted":                         {kernel: &kernel{countsNot: true}, err: "a packet from it is not counted there"},
+		"not counted, as before":              {kernel: &kernel{countsNot: true, packets: 40}, err: "a packet from it is not counted there"},
+		"not counted and answered":            {kernel: &kernel{countsNot: true, answersAll: true}, err: "not counted there: something lets it in before"},
+		"counted and answered":                {kernel: &kernel{answersAll: true}, err: "still got an answer from 127.0.0.1:"},
+		"counted late, and answered at first": {kernel: &kernel{answersOne: true, lags: 5}, err: "still got an answer from 127.0.0.1:"},
+		"never in the kernel":                 {kernel: &kernel{forgets: true}, err: "the kernel does not enforce it"},
+		"fail2ban refuses":                    {kernel: &kernel{breaks: " banip "}, err: "placing the test ban: exit status 255"},
+		"it cannot be lifted":                 {kernel: &kernel{breaks: " unbanip "}, err: "lifting the test ban of 127.0.0.1: exit status 255; do it by hand"},
+		"nft dies in the middle":              {kernel: &kernel{breaksOnWord: 2}, err: "exit status 255"},
+		"no way out":                          {spoil: func(e *end) { e.err = errBroken }, err: "setting up the network to send from: exit status 255", notSent: true},
+		"nothing can be sent":                 {spoil: func(e *end) { _ = e.conn.Close() }, err: "sending a packet from 127.0.0.1", notSent: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -198,9 +198,34 @@ func TestTheKernelsRules(t *testing.T) {
 			fail string
 			also string
 		}{
-			"as loaded":                   {edit: func(s string) string { return s }},
-			"flushed":                     {edit: func(s string) string { return onlyLines(s, "-P ", "-N ") }, fail: "do not reach UFW's rules, the policy for the rest is DROP"},
-			"never loaded":                {edit: func(string) string { return "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n" }, fail: "do not reach UFW's rules, the policy for the rest is ACCEPT"},
+			"as loaded":                  {edit: func(s string) string { return s }},
+			"flushed":                    {edit: func(s string) string { return onlyLines(s, "-P ", "-N ") }, fail: "do not reach UFW's rules, the policy for the rest is DROP"},
+			"never loaded":               {edit: func(string) string { return "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n" }, fail: "do not reach UFW's rules, the policy for the rest is ACCEPT"},
+			"its rules are not reached":  {edit: func(s string) string { return without(s, "-A "+f.chain+"-before-input -j "+f.chain+"-user-input") }, fail: "do not reach UFW's rules"},
+			"its chains are not reached": {edit: func(s string) string { return without(s, "-A INPUT -j "+f.chain+"-before-input") }, fail: "do not reach UFW's rules"},
+			"reached by forwarding alone": {edit: func(s string) string {
+				return strings.Replace(s, "-A INPUT -j "+f.chain+"-before-input", "-A FORWARD -j "+f.chain+"-before-input", 1)
+			}, fail: "do not reach UFW's rules"},
+			"reached for one protocol": {edit: func(s string) string {
+				return strings.Replace(s, "-A INPUT -j "+f.chain+"-before-input", "-A INPUT -p tcp -j "+f.chain+"-before-input", 1)
+			}, fail: "do not reach UFW's rules"},
+			"everything let in behind it": {edit: func(s string) string { return s + "-A INPUT -j ACCEPT\n" }},
+			"an open policy that rejects": {edit: func(s string) string {
+				return strings.Replace(s, "-P INPUT DROP", "-P INPUT ACCEPT", 1) + "-A " + f.chain + "-reject-input -j REJECT --reject-with icmp-port-unreachable\n"
+			}},
+			"no policy": {edit: func(s string) string { return without(s, "-P INPUT DROP") }, fail: "shows no policy"},
+			"SSH at a limited rate": {edit: func(s string) string {
+				return strings.Replace(s, "--dport 22 -j ACCEPT", "--dport 22 -j "+f.chain+"-user-limit-accept", 1)
+			}},
+			"SSH for one network": {edit: func(s string) string {
+				return strings.Replace(s, "--dport 22 -j ACCEPT", "--dport 22 -j ACCEPT -s "+source(f), 1)
+			}, also: "22/tcp from " + source(f)},
+			"SSH by UDP": {edit: func(s string) string {
+				return strings.Replace(s, "-p tcp -m tcp --dport 22", "-p udp -m udp --dport 22", 1)
+			}, fail: "does not let in 22/tcp", also: ""},
+			"an operator's rule, new": {edit: func(s string) string {
+				return s + "-A " + f.chain + "-user-input -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j ACCEPT\n"
+			}, also: "80/tcp -m conntrack --ctstate NEW"},
 			"open policy":                 {edit: func(s string) string { return strings.Replace(s, "-P INPUT DROP", "-P INPUT ACCEPT", 1) }, fail: "policy ACCEPT"},
 			"everything let in before it": {edit: func(s string) string { return strings.Replace(s, "-A INPUT ", "-A INPUT -j ACCEPT\n-A INPUT ", 1) }, fail: "lets everything in"},
 			"one rule gone":               {edit: func(s string) string { return strings.Replace(s, "--dports 16384:32768", "--dports 16384:32767", 1) }, fail: "does not let in 16384:32768/udp"},
@@ -229,6 +254,9 @@ func TestTheKernelsRules(t *testing.T) {
 		}
 	}
 }
+
+// without is a listing without a line of it.
+func without(s, line string) string { return strings.Replace(s, line+"\n", "", 1) }
 
 func onlyLines(s string, prefixes ...string) string {
 	var b strings.Builder
