@@ -1,6 +1,10 @@
 package fsxml
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 // Were an edit wrong, both proofs would see it, each by itself: the one of the
 // file, with another parser, and the one of the whole configuration.
@@ -107,5 +111,78 @@ func TestProofsOfDirectives(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is asked may be asked of places that overlap, with two values: only one of
+// them can be in force, and the other is told.
+func TestWhatWasAskedIsProven(t *testing.T) {
+	c := load(t, files{
+		"freeswitch.xml": "<document><section name=\"configuration\"><configuration name=\"event_socket.conf\"><settings>\n<param name=\"a\" value=\"old\"/>\n</settings></configuration></section></document>",
+	}.under(conf))
+	e := c.Edit()
+	ok(t, e.SetParam(EventSocket(), "a", "one"))
+	ok(t, e.SetParam("section/configuration/settings", "a", "two"))
+	if changes, err := e.Changes(); changes != nil || err == nil || !strings.Contains(err.Error(), "the parameter a at section[configuration]/configuration[event_socket.conf]/settings would not have the new value") {
+		t.Errorf("changes %v, %v", changes, err)
+	}
+}
+
+// A variable in the path of an include decides what FreeSWITCH reads.
+func TestOtherFilesAreNotRead(t *testing.T) {
+	before := files{
+		"freeswitch.xml": `<document>
+<X-PRE-PROCESS cmd="set" data="site=a"/>
+<section name="configuration">
+<X-PRE-PROCESS cmd="include" data="$${site}/*.xml"/>
+</section>
+</document>`,
+		"a/f.xml": "<configuration name=\"f.conf\"/>\n",
+		"b/f.xml": "<configuration name=\"f.conf\"/>\n",
+	}.under(conf)
+	e := load(t, before).Edit()
+	ok(t, e.SetVar("site", "b"))
+	if changes, err := e.Changes(); changes != nil || err == nil || !strings.Contains(err.Error(), "would read other files than before") {
+		t.Errorf("changes %v, %v", changes, err)
+	}
+}
+
+// An edit that leaves all that was there as it is, and puts something behind it,
+// is seen too: by the one proof behind the last element, by the other behind the
+// last token.
+func TestNothingAppearsBehindTheLast(t *testing.T) {
+	const before = "<s>\n<param name=\"a\" value=\"old\"/>\n</s>\n"
+	e := func() *Editor {
+		c, err := Parse("/f.xml", []byte(before))
+		ok(t, err)
+		e := c.Edit()
+		ok(t, e.SetParam("s", "a", "new"))
+		return e
+	}
+	right := e()
+	changes, err := right.Changes()
+	if err != nil || len(changes) != 1 {
+		t.Fatalf("the right edit: %v, %v", changes, err)
+	}
+	for name, after := range map[string]string{
+		"an element":  "<s>\n<param name=\"a\" value=\"new\"/>\n<param name=\"b\" value=\"1\"/></s>\n",
+		"one in it":   "<s>\n<param name=\"a\" value=\"new\"><x/></param>\n</s>\n",
+		"two of them": "<s>\n<param name=\"a\" value=\"new\"/>\n<x/><y/></s>\n",
+	} {
+		ch := changes[0]
+		ch.After = []byte(after)
+		if err := right.verify([]Change{ch}, right.patches()); err == nil || !strings.Contains(err.Error(), "would appear") {
+			t.Errorf("%s appears: %v", name, err)
+		}
+		if err := verifyFile(ch, right.patches()[0]); err == nil {
+			t.Errorf("%s is taken for right in the file", name)
+		}
+	}
+	for name, more := range map[string]string{"a comment": "<!-- x -->\n", "an element": "<t/>\n", "text": "x\n"} {
+		ch := changes[0]
+		ch.After = append(slices.Clone(ch.After), more...)
+		if err := verifyFile(ch, right.patches()[0]); err == nil || !strings.Contains(err.Error(), "the XML would go on otherwise than asked") {
+			t.Errorf("%s goes on: %v", name, err)
+		}
 	}
 }
