@@ -154,6 +154,23 @@ func TestMediaPortsThatCannotBe(t *testing.T) {
 	}
 }
 
+// What the core reads second counts (switch_core.c:2478).
+func TestMediaPortsOfTheSecondFile(t *testing.T) {
+	t.Parallel()
+	configuration := func(name, settings string) string {
+		return `<configuration name="` + name + `"><settings>` + settings + `</settings></configuration>`
+	}
+	cfg, err := fsxml.Parse("/freeswitch.xml", []byte(`<document type="freeswitch/xml"><section name="configuration">`+
+		configuration("switch.conf", param("rtp-start-port", "10000")+param("rtp-end-port", "11000"))+
+		configuration("post_load_switch.conf", param("rtp-end-port", "12000")+param("rtp-start-port", ""))+`</section></document>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(cfg, plan.Default()); err != nil || got.RTPFirst != 10000 || got.RTPLast != 12000 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // equalPorts takes an absent list for an empty one.
 func equalPorts(a, b Ports) bool {
 	for _, l := range []*[]uint16{&a.SIP, &a.TLS, &a.WS, &b.SIP, &b.TLS, &b.WS} {

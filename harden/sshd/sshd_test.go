@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
@@ -110,5 +111,52 @@ func TestThePortOfTheBuild(t *testing.T) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// The way by which a build came in stays open, whatever is wanted; on a tree that
+// is the build host's own connection, and nobody's way in.
+func TestTheBuildIsNotShutOut(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"/proc/self/environ": "SSH_CONNECTION=198.18.0.1 54321 198.18.0.2 2222\x00", "/etc/ssh/sshd_config": "Port 2200\n"}
+	for name, c := range map[string]struct {
+		wanted []int
+		live   bool
+		want   []uint16
+	}{
+		"running":                   {nil, true, []uint16{2200, 2222}},
+		"running, with a wish":      {[]int{8022}, true, []uint16{2222, 8022}},
+		"running, the same is once": {[]int{2222}, true, []uint16{2222}},
+		"a tree":                    {nil, false, []uint16{2200}},
+		"a tree, with a wish":       {[]int{8022}, false, []uint16{8022}},
+	} {
+		if got := Ports(t.Context(), bare(t, files), c.wanted, c.live); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestWhoIsLoggedIn(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"198.18.0.1 54321 198.18.0.2 2222":         "198.18.0.1 2222",
+		"::ffff:198.18.0.1 1 ::ffff:198.18.0.2 22": "198.18.0.1 22",
+		"fe80::1%eth0 1 fe80::2%eth0 2223":         "fe80::1 2223",
+		"198.18.0.1 54321 198.18.0.2":              "",
+		"198.18.0.1 54321 198.18.0.2 0":            "",
+		"x 54321 198.18.0.2 22":                    "",
+	} {
+		got := ""
+		if c, ok := parseConnection(value); ok {
+			got = c.Client.String() + " " + strconv.Itoa(int(c.Port))
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
+		}
+	}
+	// A process that is its own ancestor ends the search.
+	loop := bare(t, map[string]string{"/proc/self/environ": "", "/proc/self/status": "PPid:\t7\n", "/proc/7/environ": "", "/proc/7/status": "PPid:\t7\n"})
+	if c, ok := Session(loop); ok {
+		t.Errorf("%+v", c)
 	}
 }
