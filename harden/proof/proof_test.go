@@ -34,6 +34,7 @@ func TestABanInTheTable(t *testing.T) {
 		"somebody else":   {address: "192.0.2.78", err: "no rule of the table"},
 		"not hooked":      {address: "192.0.2.77", edit: [2]string{`"hook": "input"`, `"hook": "output"`}, err: "no packet reaches"},
 		"not dropped":     {address: "192.0.2.77", edit: [2]string{`"drop": null`, `"accept": null`}, err: "no rule of the table"},
+		"only counted":    {address: "192.0.2.77", edit: [2]string{`{"drop": null}`, `{"counter": {"packets": 0, "bytes": 0}}`}, err: "no rule of the table"},
 		"another field":   {address: "192.0.2.77", edit: [2]string{`"field": "saddr"`, `"field": "daddr"`}, err: "no rule of the table"},
 		"for TCP alone":   {address: "192.0.2.77", edit: [2]string{`"expr": [`, `"expr": [{"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "tcp"}}, `}, err: "no rule of the table"},
 		"not what nft is": {address: "192.0.2.77", edit: [2]string{`{"nftables"`, `"nftables"`}, err: "reading what nft prints"},

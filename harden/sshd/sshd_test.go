@@ -55,6 +55,10 @@ func TestPorts(t *testing.T) {
 			"/etc/ssh/sshd_config": "#Port 22\n", socket: "[Socket]\nListenStream=22\n", enabled: "",
 			"/etc/systemd/system/ssh.socket.d/port.conf": "[Socket]\nListenStream=\nListenStream=0.0.0.0:2222\nListenStream=[::]:2222\nListenStream=127.0.0.1:9\n",
 		}, nil, []uint16{22, 2222}},
+		"systemd listens no longer there": {map[string]string{
+			"/etc/ssh/sshd_config": "Port 2200\n", socket: "[Socket]\nListenStream=22\n", enabled: "",
+			"/etc/systemd/system/ssh.socket.d/port.conf": "[Socket]\nListenStream=\nListenStream=2222\n",
+		}, nil, []uint16{2200, 2222}},
 		"a socket that is off": {map[string]string{"/etc/ssh/sshd_config": "Port 2200\n", socket: "[Socket]\nListenStream=22\n"}, nil, []uint16{2200}},
 	} {
 		t.Run(name, func(t *testing.T) {
