@@ -48,7 +48,7 @@ func openDoor(t *testing.T, d *door) Socket {
 		}
 	}()
 	return Socket{
-		Address: listener.Addr().String(), Bound: 3 * time.Second,
+		Address: listener.Addr().String(), Bound: 2 * time.Second,
 		Passwords: []secret.Value{secret.Of(oldSecret), secret.Of("ClueCon")},
 		Runs:      func() bool { d.mu.Lock(); defer d.mu.Unlock(); return !d.ended },
 	}
