@@ -71,7 +71,9 @@ func (s *scene) stray(at string, size int64, whole bool) stray {
 	}
 	data, err := s.Peek(at, 0, n)
 	if err != nil {
-		s.unreadable(at, err)
+		if !absent(err) { // an editor may be at work
+			s.unreadable(at, err)
+		}
 		return stray{path: at}
 	}
 	one := stray{path: at, key: holdsKey(data), sqlite: isSQLite(data), packed: isPacked(data)}
