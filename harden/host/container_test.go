@@ -47,6 +47,7 @@ func TestContainer(t *testing.T) {
 		"LXD's machine":                      {map[string]string{"/dev/lxd/sock": ""}, ownPIDs, unitGroup, diskRoot, false},
 		"OpenVZ's host":                      {map[string]string{"/proc/vz/x": "", "/proc/bc/x": ""}, ownPIDs, unitGroup, diskRoot, false},
 		"a machine of which /proc is silent": {nil, "", "", "", false},
+		"mounted over a container's":         {nil, ownPIDs, unitGroup, containerdRoot + diskRoot, false},
 		"/proc garbled":                      {nil, "->", "no\x00::groups", "no - mounts / /\n - \n", false},
 
 		// Containers that say so.

@@ -43,7 +43,6 @@ func Decide(then, now Instance) Decision {
 // cloud gave, by EC2's asset tag, or by the SMBIOS UUID. An id of a template, a
 // machine-id or silence proves nothing.
 func Proven(a, b Instance) bool {
-	a, b = reconciled(a, b)
 	switch {
 	case a.AssetTag != "" && b.AssetTag != "":
 		return a.AssetTag == b.AssetTag

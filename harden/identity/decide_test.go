@@ -354,6 +354,11 @@ func TestWithout(t *testing.T) {
 			t.Errorf("%s: %s, known %v", name, i, i.Known())
 		}
 	}
+	// An instance with the image's id alone is itself at the next boot, when nobody says
+	// that the image had it.
+	if d := identity.Decide(read(t, is(noCloud("packer"))("25.1.4")).Without(read(t, image("25.1.4"))), read(t, is(noCloud("packer"))("25.1.4"))); d.Verdict != same {
+		t.Errorf("the next boot is %q: %s", d.Verdict, d.Why)
+	}
 	// Two instances with the image's id, whose UUIDs do not show.
 	if d := identity.Decide(read(t, is(noCloud("packer"))("25.1.4")).Without(read(t, image("25.1.4"))), read(t, is(noCloud("packer"), uuid(guid2))("25.1.4"))); d.Verdict != another {
 		t.Errorf("the image's id is believed: %q", d.Verdict)
