@@ -122,7 +122,7 @@ func FuzzRead(f *testing.F) {
 		if d := identity.Decide(i, identity.Instance{}); d.Verdict != identity.Same {
 			t.Errorf("silence after %+v: %q", i, d.Verdict)
 		}
-		if strings.ContainsFunc(i.String()+string(i.Cloud.Datasource), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if strings.ContainsFunc(i.String()+i.Cloud.Datasource, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			t.Errorf("%q would reach a terminal", i)
 		}
 	})

@@ -32,9 +32,9 @@ func privateKeys(s *scene) {
 		})
 	}
 	for _, f := range s.strays() {
-		switch {
-		case f.key == noKey:
-		case f.key == issuedKey:
+		switch f.key {
+		case noKey:
+		case issuedKey:
 			s.add(s.issued(f.path))
 		default:
 			s.add(advice(Image, f.path, sharedKey, s.rm(f.path)+", and give each instance its own when it starts"))

@@ -80,7 +80,7 @@ func installer(s *scene) {
 			}
 		}
 	}
-	const passwords = "/var/cache/debconf/passwords.dat" // debconf(7)
+	const passwords = "/var/cache/debconf/passwords.dat" //nolint:gosec // a path, debconf(7)
 	for _, l := range s.lines(passwords) {
 		if value, ok := strings.CutPrefix(l, "Value:"); ok && strings.TrimSpace(value) != "" {
 			s.add(advice(System, passwords, "passwords that packages were told when they were installed", "remove the lines that begin with Value: from "+s.on(passwords)))
