@@ -270,6 +270,16 @@ func TestARunWithoutTime(t *testing.T) {
 	if _, err := tr.bakeOf(over, step); !errors.Is(err, context.Canceled) || proposed {
 		t.Errorf("proposed: %t, %v", proposed, err)
 	}
+	// It ends just before the first step is carried out.
+	begun, end := context.WithCancel(context.Background())
+	defer end()
+	r := tr.runner()
+	r.Out = ends{end}
+	acts := Action{Name: "acts", Do: func(context.Context) error { t.Error("the step was carried out"); return nil }}
+	r.Steps = []Step{writes("one", "/etc/a.conf", acts)}
+	if _, err := r.Apply(begun, plan.Default(), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
 	// And before the second step.
 	ctx, cancel := context.WithCancel(context.Background())
 	stop := Action{Name: "stop", Do: func(context.Context) error { cancel(); return nil }}
@@ -281,6 +291,12 @@ func TestARunWithoutTime(t *testing.T) {
 		t.Errorf("left behind: %s", d)
 	}
 }
+
+// ends is a sink that ends the time of a run as its first step begins.
+type ends struct{ now context.CancelFunc }
+
+func (e ends) Begin(string)  { e.now() }
+func (ends) End(report.Step) {}
 
 // A proposal turned into changes: folders that lack, the .bak of an original, and
 // nothing for what is already so.

@@ -43,6 +43,8 @@ func TestForgetMakesAnImageAgain(t *testing.T) {
 	// What FreeSWITCH made as it ran.
 	tr.write("/var/log/freeswitch/freeswitch.xml.fsxml", "<variable name=\"password\" value=\""+sip+"\"/>")
 	tr.write("/var/lib/freeswitch/db/core.db", "SQLite format 3")
+	// And what another version of this program may keep of the instance.
+	tr.write("/var/lib/fs-harden/report-of-another-version.json", testInstance)
 	tr.forget()
 	if where := tr.holds(sip, esl); len(where) > 0 {
 		t.Errorf("an instance's secret is still in %s", where)
@@ -122,6 +124,17 @@ func TestForgetAfterABrokenFirstBoot(t *testing.T) {
 		t.Fatal("no failure")
 	}
 	pending := tr.read("/var/lib/fs-harden/pending.json")
+	// Also by a forget that fails, or is killed: no journal takes them up.
+	r = tr.runner()
+	r.fault = func(step string) error {
+		if _, err := os.Lstat(tr.path("/var/lib/fs-harden/pending.json")); err == nil {
+			t.Errorf("the secrets in clear are still there in step %s", step)
+		}
+		return errors.New("injected")
+	}
+	if _, err := r.Forget(context.Background()); err == nil {
+		t.Fatal("no failure")
+	}
 	tr.forget()
 	if _, err := os.Lstat(tr.path("/var/lib/fs-harden/pending.json")); err == nil {
 		t.Error("the secrets in clear are in the image")
