@@ -2,6 +2,7 @@ package harden
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -143,5 +144,59 @@ func TestATreeNamesNoBuilder(t *testing.T) {
 		if err != nil || rec == nil || rec.Builder.Known() {
 			t.Errorf("%s: %+v %v", name, rec, err)
 		}
+	}
+}
+
+// A first boot by hand that was broken off goes on at the next boot, also on the
+// machine of a build: who began it had said that it is an instance.
+func TestTheBuilderGoesOnWithAFirstBoot(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.says("", "")
+	tr.write(dmiUUID, testUUID)
+	if _, err := tr.applyHere(true); err != nil {
+		t.Fatal(err)
+	}
+	r := tr.here(false)
+	r.fault = func(step string) error {
+		if step == "credentials" {
+			return errors.New("injected")
+		}
+		return nil
+	}
+	if _, err := r.FirstBoot(context.Background()); err == nil || !tr.has(state.PendingPath) {
+		t.Fatalf("the first boot was not broken off half way: %v", err)
+	}
+	tr.boot()
+	if !tr.has(state.CommittedPath) {
+		t.Error("it has no secrets")
+	}
+}
+
+// An id that the machine of the build had as well came with the image: two instances
+// of it have it, and are told apart by what else names them.
+func TestAnIdOfTheImage(t *testing.T) {
+	t.Parallel()
+	built := newTree(t)
+	built.says("NoCloud", "golden")
+	built.write(dmiUUID, testUUID)
+	if _, err := built.applyHere(true); err != nil {
+		t.Fatal(err)
+	}
+	one := built.copy(t)
+	one.write(dmiUUID, otherUUID)
+	one.boot()
+	sip, _ := one.secrets()
+	copied := one.copy(t)
+	copied.write(dmiUUID, strings.ReplaceAll(otherUUID, "3", "9"))
+	copied.boot()
+	if s, _ := copied.secrets(); s == sip {
+		t.Error("two instances with the image's id share their secrets")
+	}
+	// Without anything else nothing names it, and the report says so.
+	bare := built.copy(t)
+	bare.remove(dmiUUID)
+	if rep := bare.boot(); !strings.Contains(strings.Join(rep.Warnings, "\n"), "nothing tells this instance from another") {
+		t.Errorf("warnings: %q", rep.Warnings)
 	}
 }

@@ -1,0 +1,49 @@
+package harden
+
+import (
+	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
+)
+
+// What becomes of an original when an instance becomes an image.
+func TestOriginalsWithoutPasswords(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.apply()
+	images, _ := tr.secrets()
+	const vars = "/etc/freeswitch/vars.xml"
+	set := func(value string) string {
+		return "<include>\n<X-PRE-PROCESS cmd=\"set\" data=\"default_password=" + value + "\"/>\n</include>\n"
+	}
+	for name, tt := range map[string]struct {
+		before host.Node
+		want   string // "-": there is no original any more
+	}{
+		"FreeSWITCH's":       {host.NewFile([]byte(set("1234")), 0o640), set("1234")},
+		"the image's":        {host.NewFile([]byte(set(images)), 0o640), set(images)},
+		"somebody's":         {host.NewFile([]byte(set("somebodys-own")), 0o640), set(images)},
+		"of no XML":          {host.NewFile([]byte("a=b\n"), 0o640), "a=b\n"},
+		"what nobody reads":  {host.NewFile([]byte("<include default_password=somebodys-own"), 0o640), "-"},
+		"nothing was there":  {host.Node{Kind: host.Absent}, ""},
+		"a link stood there": {host.NewSymlink("/etc/default_password"), ""},
+	} {
+		m := tr.runner().start("forget", nil).m
+		m.ConfDir = "/etc/freeswitch"
+		entries := []journal.Entry{{Path: "/etc/first", Before: host.NewFile([]byte("first"), 0o644)}, {Path: vars, Before: tt.before}}
+		got, err := withoutPasswords(m, entries)
+		if err != nil || len(got) == 0 || string(got[0].Before.Data) != "first" {
+			t.Fatalf("%s: %v, %+v", name, err, got)
+		}
+		if tt.want == "-" {
+			if len(got) != 1 {
+				t.Errorf("%s: is kept", name)
+			}
+			continue
+		}
+		if len(got) != 2 || string(got[1].Before.Data) != tt.want || got[1].Before.Kind != tt.before.Kind || got[1].Before.Mode != tt.before.Mode {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
