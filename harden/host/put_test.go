@@ -72,6 +72,28 @@ func TestPutGivesBackWhatLookupSaw(t *testing.T) {
 	}
 }
 
+// What Lookup does not see, it would not miss: the bits of a mode, as the kernel has them.
+func TestEveryBitOfAMode(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o640, 0o4750, 0o2640, 0o2750, 0o1777, 0o7777} {
+		h, root := tree(t)
+		p := write(t, root, "/f", "x")
+		if err := unix.Chmod(p, uint32(mode)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := h.Lookup("/f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Put("/f", n); err != nil {
+			t.Fatal(err)
+		}
+		var st unix.Stat_t
+		if err := unix.Stat(p, &st); err != nil || fs.FileMode(st.Mode&0o7777) != mode {
+			t.Errorf("%04o came back as %04o, %v", uint32(mode), st.Mode&0o7777, err)
+		}
+	}
+}
+
 func TestWithDataKeepsAllButTheTime(t *testing.T) {
 	n := Node{Kind: File, Data: []byte("a"), Mode: 0o640, UID: 7, GID: 8, Xattrs: map[string][]byte{"user.x": {1}}, ModTime: long}
 	got := n.WithData([]byte("b"))
