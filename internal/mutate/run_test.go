@@ -32,7 +32,7 @@ func TestJudge(t *testing.T) {
 		"not noticed":        {"go test -run TestAdd .", "\treturn a - b\n", "\treturn a + b\n", survived, ""},
 		"does not compile":   {"go test -run TestAdd .", "\treturn a + b\n", "\treturn c\n", broken, "undefined: c"},
 		"does not apply":     {"go test -run TestAdd .", "\treturn c\n", "\treturn a\n", broken, "occur 0 times"},
-		"fails anyway":       {"go test -run TestFails .", "\treturn a + b\n", "\treturn a\n", broken, "fails without the mutant"},
+		"fails anyway":       {"go test -run TestFails .", "\treturn a + b\n", "\treturn a\n", broken, "fails without a mutant"},
 		"no such test":       {"go test -run TestNone .", "\treturn a + b\n", "\treturn a\n", broken, "no tests to run"},
 		"needs real machine": {"go test -tags acceptance .", "\treturn a + b\n", "\treturn a\n", skipped, "-acceptance"},
 	} {
