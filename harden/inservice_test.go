@@ -127,7 +127,7 @@ func TestApplyInServiceRefusesAWeakPassword(t *testing.T) {
 		tr.write(file, strings.ReplaceAll(tr.read(file), old, "1234"))
 		before := tr.snapshot()
 		_, err := tr.applyHere(false)
-		if err == nil || !strings.Contains(err.Error(), "run fs-harden rotate") {
+		if err == nil || !strings.Contains(err.Error(), "this instance is in service: run fs-harden rotate") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if d := differences(before, tr.snapshot()); len(d) > 0 {
