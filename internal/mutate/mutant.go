@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"go/parser"
@@ -10,8 +11,10 @@ import (
 	"strings"
 )
 
-// mutant is one small bug, kept as a file NAME.mutant:
+// mutant is one small bug. A file of the folder mutants/ keeps those of a subject,
+// with an empty line between two:
 //
+//	mutant: put-not-synced
 //	# what is broken, in one sentence
 //	file: harden/host/put.go
 //	test: go test -run TestX ./harden/host
@@ -36,10 +39,11 @@ type mutant struct {
 
 type edit struct{ old, new string }
 
-// ext ends the name of a mutant's file.
-const ext = ".mutant"
+// ext ends the name of a file of mutants.
+const ext = ".mutants"
 
-// load reads the mutants in a folder, in the order of their names.
+// load reads the mutants in a folder, in the order of the files' names and then of the
+// files.
 func load(dir string) ([]mutant, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*"+ext))
 	if err != nil {
@@ -52,13 +56,17 @@ func load(dir string) ([]mutant, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err := parse(string(b))
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", path, err))
-			continue
+		for _, text := range strings.SplitAfter(string(b), "--- end\n") {
+			if strings.TrimSpace(text) == "" {
+				continue
+			}
+			m, err := parse(strings.TrimLeft(text, "\n"))
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s: %w", path, cmp.Or(m.name, text), err))
+				continue
+			}
+			all = append(all, m)
 		}
-		m.name = strings.TrimSuffix(filepath.Base(path), ext)
-		all = append(all, m)
 	}
 	return all, errors.Join(errs...)
 }
@@ -85,8 +93,8 @@ func parse(text string) (mutant, error) {
 		}
 		m.edits = append(m.edits, edit{before, after})
 	}
-	if m.what == "" || m.file == "" || len(m.test.args) == 0 {
-		return m, errors.New(`it lacks the sentence behind "#", "file:" or "test:"`)
+	if m.name == "" || m.what == "" || m.file == "" || len(m.test.args) == 0 {
+		return m, errors.New(`it lacks "mutant:", the sentence behind "#", "file:" or "test:"`)
 	}
 	return m, nil
 }
@@ -99,6 +107,8 @@ func (m *mutant) header(line string) (err error) {
 	key, value, _ := strings.Cut(line, ":")
 	value = strings.TrimSpace(value)
 	switch key {
+	case "mutant":
+		m.name = value
 	case "file":
 		m.file = value
 	case "test":

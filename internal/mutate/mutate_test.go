@@ -16,7 +16,12 @@ func TestEveryMutantApplies(t *testing.T) {
 	if len(mutants) == 0 {
 		t.Fatal("there are no mutants")
 	}
+	names := map[string]bool{}
 	for _, m := range mutants {
+		if names[m.name] {
+			t.Errorf("two mutants have the name %s", m.name)
+		}
+		names[m.name] = true
 		if _, err := m.mutated(root); err != nil {
 			t.Errorf("%s: %v", m.name, err)
 		}
@@ -26,7 +31,7 @@ func TestEveryMutantApplies(t *testing.T) {
 	}
 }
 
-const sample = "# one is two\nfile: a.go\ntest: go test -run 'TestA|TestB' ./harden/host\n--- old\nconst a = 1\n--- new\nconst a = 2\n--- end\n"
+const sample = "mutant: one\n# one is two\nfile: a.go\ntest: go test -run 'TestA|TestB' ./harden/host\n--- old\nconst a = 1\n--- new\nconst a = 2\n--- end\n"
 
 func TestParse(t *testing.T) {
 	t.Parallel()
@@ -60,6 +65,7 @@ func TestBadMutantsAreRefused(t *testing.T) {
 		"no new":             strings.Replace(sample, "--- new\n", "", 1),
 		"no end":             strings.Replace(sample, "--- end\n", "", 1),
 		"no sentence":        strings.Replace(sample, "# one is two\n", "", 1),
+		"no name":            strings.Replace(sample, "mutant: one\n", "", 1),
 		"no file":            strings.Replace(sample, "file: a.go\n", "", 1),
 		"another program":    strings.Replace(sample, "go test", "rm -r", 1),
 		"a flag that runs":   strings.Replace(sample, "-run 'TestA|TestB'", "-exec sh", 1),
