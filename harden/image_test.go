@@ -427,6 +427,12 @@ func TestCleanupSystem(t *testing.T) {
 			for p, text := range stays {
 				tr.write(p, text)
 			}
+			uid, gid := adminID()
+			for _, p := range []string{"/home/admin/.local", "/home/admin/.local/state", "/home/admin/.local/state/python_history"} {
+				if err := os.Chown(tr.path(p), uid, gid); err != nil {
+					t.Fatal(err)
+				}
+			}
 			tr.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
 			if os.Geteuid() == 0 { // as Ubuntu has it: rsyslog's
 				if err := errors.Join(os.Chown(tr.path("/var/log"), 0, 102), os.Chmod(tr.path("/var/log"), 0o775), os.Chown(tr.path("/var/log/cloud-init-output.log"), 102, 4)); err != nil {

@@ -95,7 +95,11 @@ func (s *scene) run(l Named) []*Found {
 	s.found = nil
 	l.Look(s)
 	for _, f := range s.found {
-		f.Look, f.Severity, f.Home = l.Name, s.weigh(f), s.homeOwner(f.Path)
+		his := true
+		f.Look, f.Severity = l.Name, s.weigh(f)
+		if f.Home, his = s.homeOwner(f.Path); !his {
+			f.Fix = None
+		}
 		if s.Building && f.Owner == System && f.Fix != None {
 			f.Remedy = "cleanup_system = true in the provisioner's block, or " + f.Remedy
 		}

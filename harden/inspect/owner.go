@@ -75,17 +75,25 @@ func UIDs(t Tree, unit []string) []int {
 	return newScene(t, Options{Unit: unit}).freeswitchUIDs()
 }
 
-// homeOwner is the user in whose home a path lies, nil for root and FreeSWITCH's.
-func (s *scene) homeOwner(p string) *host.User {
+// homeOwner is the user in whose home a path lies, nil for root and FreeSWITCH's. his
+// tells that the folders on the way are his too: one of somebody else's, which sudo
+// may have left there, he may have put in the place of another.
+func (s *scene) homeOwner(p string) (u *host.User, his bool) {
 	for _, home := range s.users() {
 		if !strings.HasPrefix(p, home+"/") {
 			continue
 		}
-		if g := s.glance(home); g.Kind == host.Folder && !s.isRoot(g.UID) && !slices.Contains(s.freeswitchUIDs(), g.UID) {
-			return &host.User{UID: g.UID, GID: g.GID}
+		g := s.glance(home)
+		if g.Kind != host.Folder || s.isRoot(g.UID) || slices.Contains(s.freeswitchUIDs(), g.UID) {
+			continue
 		}
+		his = true
+		for dir := path.Dir(p); dir != home; dir = path.Dir(dir) {
+			his = his && s.glance(dir).UID == g.UID
+		}
+		return &host.User{UID: g.UID, GID: g.GID}, his
 	}
-	return nil
+	return nil, true
 }
 
 // addOwn is add for what lies in one of FreeSWITCH's folders: what is not

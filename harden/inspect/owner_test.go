@@ -80,3 +80,31 @@ func TestWhoseAFileIs(t *testing.T) {
 		})
 	}
 }
+
+// In a home goes what lies in the user's own folders. One that root made there may be
+// another that he has put in its place, and no bake fails for it.
+func TestWhatLiesDeepInAHome(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // as above
+	}
+	const history = "/home/u/.local/state/python_history"
+	for name, c := range map[string]struct {
+		folder int // whose ~/.local is
+		fix    Fix
+	}{
+		"his own":   {1000, Remove},
+		"root's":    {0, None},
+		"another's": {1001, None},
+	} {
+		s := sceneOf(t, map[string]string{history: "x", "/etc/passwd": "u:x:1000:1000::/home/u:/bin/sh\n"})
+		for p, uid := range map[string]int{"/home/u": 1000, "/home/u/.local": c.folder, "/home/u/.local/state": 1000, history: 1000} {
+			if err := os.Chown(s.Root()+p, uid, uid); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found := s.run(Named{"histories", histories})
+		if len(found) != 1 || found[0].Fix != c.fix || found[0].Home == nil || found[0].Home.UID != 1000 {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}
