@@ -27,6 +27,7 @@ func TestDayTwo(t *testing.T) {
 		{"FreeSWITCH hangs and dies", hangAndDie},
 		{"the disk fills anywhere", diskFills},
 		{"drift is told", driftIsTold},
+		{"an apply mends it and leaves the passwords", applyInService},
 		{"the unit and its timer", unitAndTimer},
 		{"nobody reads the expanded configuration", expandedConfiguration},
 		{"rolled back", rolledBack},
@@ -101,6 +102,25 @@ func rotationKeepsCalls(m machine) {
 	if s := m.status(); s.State != "hardened" || s.Rotated == "" || s.Rotated != s.Made {
 		t.Errorf("status: %+v", s)
 	}
+}
+
+// applyInService mends what has drifted on an instance that serves callers: its
+// passwords, its FreeSWITCH and its next first boot stay as they are.
+func applyInService(m machine) {
+	t := m.t
+	sip, esl := m.secrets()
+	pid := m.pid()
+	m.run("sed", "-i", "s/loopback.auto/any_v4.auto/", "/etc/freeswitch/autoload_configs/event_socket.conf.xml")
+	if out := m.fails("fs-harden", "verify"); !strings.Contains(out, "event-socket-acl") {
+		t.Errorf("verify does not tell of the drift:\n%s", out)
+	}
+	m.run("fs-harden", "apply", "--plan", "/etc/fs-harden/plan.json")
+	if s, e := m.secrets(); s != sip || e != esl || m.pid() != pid {
+		t.Error("the apply changed a password or FreeSWITCH")
+	}
+	m.run("grep", "-q", "loopback.auto", "/etc/freeswitch/autoload_configs/event_socket.conf.xml")
+	m.sh("test ! -e /run/fs-harden/baking && fs-harden gate && fs-harden firstboot --at-boot")
+	m.run("fs-harden", "verify")
 }
 
 // inService is who is registered and which calls are up, each with what must stay

@@ -95,9 +95,9 @@ func (s *scene) run(l Named) []*Found {
 	s.found = nil
 	l.Look(s)
 	for _, f := range s.found {
-		his := true
 		f.Look, f.Severity = l.Name, s.weigh(f)
-		if f.Home, his = s.homeOwner(f.Path); !his {
+		home, his := s.homeOwner(f.Path)
+		if f.Home = home; !his {
 			f.Fix = None
 		}
 		if s.Building && f.Owner == System && f.Fix != None {
