@@ -252,3 +252,20 @@ func TestARecoveryTellsOfAnEdit(t *testing.T) {
 		t.Error("the first boot did not end")
 	}
 }
+
+// FreeSWITCH's user writes the configuration, and with it names files of others.
+// What stands beside one is not a copy of ours, whatever it holds.
+func TestForgetRemovesNothingThatTheConfigurationNames(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.apply()
+	tr.firstboot()
+	const vars, theirs = "/etc/freeswitch/vars.xml", "/opt/other/app.xml.bak"
+	tr.write("/opt/other/app.xml", "<include/>\n")
+	tr.write(theirs, "of somebody else, and of default_password=another < no XML\n")
+	tr.write(vars, strings.Replace(tr.read(vars), "</include>", "<X-PRE-PROCESS cmd=\"include\" data=\"/opt/other/app.xml\"/>\n</include>", 1))
+	tr.forget()
+	if !tr.has(theirs) {
+		t.Errorf("%s was removed", theirs)
+	}
+}

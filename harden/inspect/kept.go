@@ -50,12 +50,14 @@ func keptPasswords(s *scene) {
 		}
 		if strings.HasSuffix(o.Path, ".bak") && !done[o.Path] {
 			done[o.Path] = true
-			k.file(o.Path)
+			k.file(o.Path, true)
 		}
 	}
 	for _, f := range s.config.Files() {
-		if bak := f + ".bak"; !done[bak] {
-			k.file(bak)
+		if bak := path.Clean(f) + ".bak"; !done[bak] {
+			// Elsewhere it stands beside what FreeSWITCH's user has the configuration
+			// include, and so he would choose what is removed.
+			k.file(bak, strings.HasPrefix(bak, path.Clean(s.ConfDir)+"/"))
 		}
 	}
 }
@@ -77,17 +79,21 @@ func (k keeper) folder(dir string, depth int) {
 		case g.Kind == host.Folder && depth > 0:
 			k.folder(at, depth-1)
 		case g.Kind == host.File:
-			k.file(at)
+			k.file(at, true)
 		}
 	}
 }
 
-func (k keeper) file(at string) {
+// file looks at one; removable tells that no user chose its name.
+func (k keeper) file(at string, removable bool) {
 	if g := k.s.glance(at); g.Kind != host.File {
 		return
 	}
 	if f, ok := k.judge(at, k.s.text(at)); ok {
 		k.s.kept[at] = true
+		if !removable {
+			f.Fix = None
+		}
 		k.s.addOwn(f)
 	}
 }

@@ -65,3 +65,19 @@ func TestWhosePasswordIsKept(t *testing.T) {
 		}
 	}
 }
+
+// FreeSWITCH's user has the configuration include a file elsewhere: what stands beside
+// that is told, and no run removes it for him.
+func TestACopyElsewhereIsNotRemoved(t *testing.T) {
+	for _, include := range []string{"/opt/other/app.xml", "../../opt/other/app.xml"} {
+		tr := newTree(t)
+		tr.put("/opt/other/app.xml", "<include/>")
+		tr.put("/opt/other/app.xml.bak", setSIP("somebodys"))
+		tr.put(vars, "<include>\n<X-PRE-PROCESS cmd=\"include\" data=\""+include+"\"/>\n"+setSIP("the-images")+"\n</include>")
+		found := tr.kept()
+		wantOne(t, found, "/opt/other/app.xml.bak", "had before")
+		if found[0].Fix != inspect.None {
+			t.Errorf("%s: a forget removes what FreeSWITCH's user names", include)
+		}
+	}
+}
