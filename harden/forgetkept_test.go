@@ -1,10 +1,12 @@
 package harden
 
 import (
+	"context"
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
 
 // What becomes of an original when an instance becomes an image.
@@ -44,6 +46,37 @@ func TestOriginalsWithoutPasswords(t *testing.T) {
 		}
 		if len(got) != 2 || string(got[1].Before.Data) != tt.want || got[1].Before.Kind != tt.before.Kind || got[1].Before.Mode != tt.before.Mode {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// fs_cli's files, and a person's edit of the credentials, hold the passwords in lines
+// of their own: a copy, a record for rollback and what was set aside lose them too.
+func TestForgetKnowsFilesOfLines(t *testing.T) {
+	t.Parallel()
+	const own = "an-operators-own-of-before"
+	tr := newTree(t)
+	tr.write("/etc/fs_cli.conf", "[default]\npassword => "+own+"\n")
+	mustApply(t, tr)
+	if _, err := tr.here(false).FirstBoot(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	_, esl := tr.secrets()
+	tr.write("/root/.fs_cli_conf", "[default]\npassword => "+esl+"\n") // by hand
+	mustRun(tr, report.Rotate)
+	sip2, esl2 := tr.secrets()
+	tr.write("/root/fs-harden-recovered-20260101-000000/etc/fs_cli.conf", "[default]\npassword => "+esl2+"\n")
+	tr.write("/root/fs-harden-recovered-20260101-000000/root/freeswitch-credentials.txt", "sip_default_password = "+sip2+"\n")
+	all := []string{own, esl, sip2, esl2}
+	for _, s := range all {
+		if len(tr.holdsAnywhere(s)) == 0 {
+			t.Fatalf("%q is nowhere: this tests nothing", s)
+		}
+	}
+	tr.forget()
+	for i, s := range all {
+		if where := tr.holdsAnywhere(s); len(where) > 0 {
+			t.Errorf("password %d is still in %s", i, where)
 		}
 	}
 }

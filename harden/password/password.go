@@ -1,6 +1,7 @@
 // Package password finds the two passwords that every vanilla FreeSWITCH shares in
-// one file of its configuration: in a backup or a record, which are not part of any
-// configuration that FreeSWITCH reads.
+// one file: of its configuration, of fs_cli's, or the one that a first boot leaves for
+// root. They lie in a backup or a record, which are not part of any configuration that
+// FreeSWITCH reads.
 package password
 
 import (
@@ -40,6 +41,9 @@ var eventSocket = []fsxml.Place{fsxml.EventSocket(), "configuration[event_socket
 // What is set to nothing or to another variable is none. A file that speaks of
 // neither is not read. The error is of one that FreeSWITCH could not read.
 func In(name string, data []byte) ([]Found, error) {
+	if names := namesIn(name); names != nil {
+		return inLines(names, data), nil
+	}
 	c, err := parse(name, data)
 	if c == nil {
 		return nil, err
@@ -68,6 +72,9 @@ func In(name string, data []byte) ([]Found, error) {
 
 // Replace gives the file with these passwords in place of those that it sets.
 func Replace(name string, data []byte, with secret.Pair) ([]byte, error) {
+	if names := namesIn(name); names != nil {
+		return replaceLines(names, data, with), nil
+	}
 	c, err := parse(name, data)
 	if c == nil {
 		return data, err

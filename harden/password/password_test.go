@@ -2,6 +2,7 @@ package password_test
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -77,5 +78,33 @@ func TestReplace(t *testing.T) {
 	other := file(t, "directory/default/1000.xml")
 	if b, err := password.Replace("/x.xml", []byte(other), with); err != nil || string(b) != other {
 		t.Errorf("a file that sets none was changed: %v", err)
+	}
+}
+
+// Files of lines hold them as well: fs_cli's, and the one that a first boot leaves.
+func TestFilesOfLines(t *testing.T) {
+	const creds = "# Secrets of this FreeSWITCH.\n\nsip_default_password = one\nevent_socket_password = two\n"
+	with := secret.Pair{SIP: secret.Of("sipsipsip"), ESL: secret.Of("eslesl")}
+	for _, tt := range []struct{ name, text, found, replaced string }{
+		{"/root/freeswitch-credentials.txt", creds, "0:one 1:two", strings.NewReplacer("one", "sipsipsip", "two", "eslesl").Replace(creds)},
+		{"/etc/fs_cli.conf", "[a]\npassword => a=b \nhost => x\n#password=\told", "1:a=b 1:old", "[a]\npassword => eslesl \nhost => x\n#password=\teslesl"},
+		{"/home/admin/.fs_cli_conf", "password => password\n", "1:password", "password => eslesl\n"},
+		{"/home/admin/.fs_cli_conf", "[default]\npassword =>\nno password\n", "", "[default]\npassword =>\nno password\n"},
+		{"/etc/other.conf", "password => one\n", "", "password => one\n"},
+	} {
+		found, err := password.In(tt.name, []byte(tt.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range found {
+			got = append(got, strconv.Itoa(int(f.Which))+":"+f.Value.Reveal())
+		}
+		if strings.Join(got, " ") != tt.found {
+			t.Errorf("%s: found %q, want %q", tt.name, got, tt.found)
+		}
+		if b, err := password.Replace(tt.name, []byte(tt.text), with); err != nil || string(b) != tt.replaced {
+			t.Errorf("%s: %q, %v", tt.name, b, err)
+		}
 	}
 }
