@@ -16,8 +16,11 @@ import (
 // cannot be replaced there is no original any more, and a rollback leaves it alone.
 func withoutPasswords(m *Machine, originals []journal.Entry) ([]journal.Entry, error) {
 	baked, err := state.ReadBaked(m.Host)
-	if err != nil || baked == nil {
-		return originals, err
+	if err != nil {
+		return nil, err
+	}
+	if baked == nil { // lost: none of the passwords is known to be the image's
+		baked = &state.Baked{}
 	}
 	c, err := m.Config()
 	if err != nil {

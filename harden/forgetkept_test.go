@@ -2,11 +2,13 @@ package harden
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/journal"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
 // What becomes of an original when an instance becomes an image.
@@ -78,5 +80,21 @@ func TestForgetKnowsFilesOfLines(t *testing.T) {
 		if where := tr.holdsAnywhere(s); len(where) > 0 {
 			t.Errorf("password %d is still in %s", i, where)
 		}
+	}
+}
+
+// A damaged record of the bake is removed, as its error says. The originals lose their
+// passwords all the same.
+func TestForgetWithoutTheBakesRecord(t *testing.T) {
+	t.Parallel()
+	const vars, own = "/etc/freeswitch/vars.xml", "the-sites-own-before-the-bake"
+	tr := newTree(t)
+	tr.write(vars, strings.Replace(tr.read(vars), "default_password=1234", "default_password="+own, 1))
+	tr.apply()
+	tr.firstboot()
+	tr.remove(state.BakedPath)
+	tr.forget()
+	if where := tr.holdsAnywhere(own); len(where) > 0 {
+		t.Errorf("still in %s", where)
 	}
 }
