@@ -24,12 +24,12 @@ func builder(m *Machine) identity.Instance {
 // onBuilder tells whether this is the machine that the image was made on, booted
 // again before anybody has made an instance of it.
 func (s *session) onBuilder() (bool, error) {
-	baked, err := state.ReadBaked(s.Host)
-	if err != nil || baked == nil {
-		return false, err
-	}
 	committed, err := state.ReadCommitted(s.Host)
 	if err != nil || committed != nil || s.Host.Exists(state.PendingPath) {
+		return false, err
+	}
+	baked, err := state.ReadBaked(s.Host)
+	if err != nil || baked == nil {
 		return false, err
 	}
 	return identity.Proven(baked.Builder, identity.Read(s.Host)), nil
@@ -58,14 +58,19 @@ func (s *session) stayBuilder() error {
 }
 
 // noBuilder is the record of the bake without its builder, once that has become an
-// instance: an image of it that it boots itself is to have secrets again.
-func noBuilder(m *Machine) ([]Change, error) {
+// instance: an image of it that it boots itself is to have secrets again. A damaged
+// record says nothing of the instance's secrets, and keeps nobody from making them.
+func noBuilder(m *Machine) []Change {
 	baked, err := state.ReadBaked(m.Host)
-	if err != nil || baked == nil || !identity.Proven(baked.Builder, identity.Read(m.Host)) {
-		return nil, err
+	if err != nil {
+		m.Warn("%v", err)
+		return nil
+	}
+	if baked == nil || !identity.Proven(baked.Builder, identity.Read(m.Host)) {
+		return nil
 	}
 	baked.Builder = identity.Instance{}
-	return []Change{{Path: state.BakedPath, Node: baked.Node(), Summary: "the machine that was baked is an instance"}}, nil
+	return []Change{{Path: state.BakedPath, Node: baked.Node(), Summary: "the machine that was baked is an instance"}}
 }
 
 // heldBack is why FreeSWITCH does not start in a build.

@@ -200,3 +200,36 @@ func TestAnIdOfTheImage(t *testing.T) {
 		t.Errorf("warnings: %q", rep.Warnings)
 	}
 }
+
+// The bake's record says nothing of an instance's secrets: a damaged one keeps no
+// telephone system down, and no password in force.
+func TestADamagedBakesRecord(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.says("Ec2", testInstance)
+	tr.apply()
+	tr.firstboot()
+	sip, _ := tr.secrets()
+	tr.write(state.BakedPath, "{")
+	rep, err := tr.here(false).Rotate(context.Background())
+	if err != nil || !strings.Contains(strings.Join(rep.Warnings, "\n"), state.BakedPath+" is damaged") {
+		t.Fatalf("rotate: %v, %q", err, rep.Warnings)
+	}
+	rotated, _ := tr.secrets()
+	tr.says("Ec2", otherEC2)
+	tr.boot() // of a copy
+	if s, _ := tr.secrets(); rotated == sip || s == rotated {
+		t.Error("no secrets were made")
+	}
+	// Without an instance's record nobody knows whether this is the machine of the
+	// build: a person has to say so.
+	tr.remove(state.CommittedPath)
+	r := tr.here(false)
+	r.AtBoot = true
+	if _, err := r.FirstBoot(context.Background()); err == nil || !strings.Contains(err.Error(), "fs-harden apply") {
+		t.Errorf("at a boot: %v", err)
+	}
+	if _, err := tr.here(false).FirstBoot(context.Background()); err != nil || !tr.has(state.CommittedPath) {
+		t.Errorf("by hand: %v", err)
+	}
+}

@@ -30,11 +30,13 @@ func (r *Runner) FirstBoot(ctx context.Context) (*report.Report, error) {
 			if err := s.settled(); !errors.As(err, &unsettled) {
 				return err
 			}
-			switch onBuilder, err := s.onBuilder(); {
-			case err != nil:
-				return err
-			case onBuilder && r.AtBoot:
-				return s.stayBuilder()
+			if r.AtBoot {
+				switch onBuilder, err := s.onBuilder(); {
+				case err != nil:
+					return err
+				case onBuilder:
+					return s.stayBuilder()
+				}
 			}
 			return s.makeSecrets(ctx)
 		})

@@ -62,11 +62,7 @@ func commit(_ context.Context, m *Machine) (Proposal, error) {
 		}
 	}
 	changes := []Change{{Path: state.CommittedPath, Node: rec.Node(), Summary: "these secrets count from now on"}}
-	was, err := noBuilder(m)
-	if err != nil {
-		return Proposal{}, err
-	}
-	changes = append(changes, was...)
+	changes = append(changes, noBuilder(m)...)
 	if m.here { // who calls firstboot by hand on the machine that was baked makes it an instance
 		changes = append(changes, noBakingMark())
 	}

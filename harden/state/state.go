@@ -145,7 +145,11 @@ func read[T any](r Reader, path string) (*T, error) {
 		err = json.Unmarshal(b, out)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the record %s is damaged: %w; restore it from a backup, or remove it to have new secrets made", path, err)
+		remedy := "remove it to have new secrets made"
+		if path == BakedPath {
+			remedy = "remove it and run fs-harden apply"
+		}
+		return nil, fmt.Errorf("the record %s is damaged: %w; restore it from a backup, or %s", path, err, remedy)
 	}
 	return out, nil
 }
