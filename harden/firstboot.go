@@ -26,6 +26,11 @@ func (r *Runner) FirstBoot(ctx context.Context) (*report.Report, error) {
 	var unsettled *unsettledError
 	if errors.As(err, &unsettled) {
 		err = s.locked(ctx, func() error {
+			// A killed bake is put back by now, its plan too: there is nothing to give
+			// secrets to then.
+			if s.m.Plan, err = r.plan(); err != nil {
+				return err
+			}
 			// Another run may have done it while this one waited for the lock.
 			if err := s.settled(); !errors.As(err, &unsettled) {
 				return err

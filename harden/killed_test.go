@@ -163,3 +163,23 @@ func TestRecordsAreClosed(t *testing.T) {
 		}
 	}
 }
+
+// A bake was killed, and the machine boots: what the bake had changed is put back, its
+// units and its plan among it, and no secrets are made for a machine without them.
+func TestABootAfterAKilledBake(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"gate", "record"} {
+		tr := newTree(t)
+		before := tr.snapshot()
+		killAt(tr, report.Bake, step)
+		tr.remove(state.BakingPath)
+		r := tr.here(false)
+		r.AtBoot = true
+		if _, err := r.FirstBoot(context.Background()); err == nil || !strings.Contains(err.Error(), "not baked") {
+			t.Errorf("%s: %v", step, err)
+		}
+		if d := differences(before, tr.snapshot()); len(d) != 1 || d[0] != "new: "+state.Dir {
+			t.Errorf("%s: left behind: %s", step, d)
+		}
+	}
+}
