@@ -233,3 +233,23 @@ func TestADamagedBakesRecord(t *testing.T) {
 		t.Errorf("by hand: %v", err)
 	}
 }
+
+// An apply in service leaves the record the image's, its builder too: what came with
+// the image still names no instance.
+func TestAnApplyInServiceKeepsTheBuilder(t *testing.T) {
+	t.Parallel()
+	built := newTree(t)
+	built.says("NoCloud", "of-the-build")
+	built.write(dmiUUID, testUUID)
+	if _, err := built.applyHere(true); err != nil {
+		t.Fatal(err)
+	}
+	tr := built.copy(t)
+	tr.write(dmiUUID, otherUUID)
+	tr.boot()
+	tr.drift()
+	mustApply(t, tr)
+	if now := thisInstance(tr.runner().Host); !now.Cloud.Shared {
+		t.Errorf("the build's id names the instance: %+v", now)
+	}
+}

@@ -90,7 +90,7 @@ func recordBake(_ context.Context, m *Machine) (Proposal, error) {
 	case serves:
 		// What stands in the configuration is the instance's, and so it is in the
 		// backup of this run: the record stays the image's.
-		rec.Digests, rec.Backup = earlier.Digests, earlier.Backup
+		rec.Digests, rec.Backup, rec.Builder = earlier.Digests, earlier.Backup, earlier.Builder
 	default:
 		rec.Digests = state.Digests{SIP: digestOf(currentSIP(c)), ESL: digestOf(currentESL(c))}
 		if rec.Backup == "" {
