@@ -115,6 +115,10 @@ func (r *secretReader) hold(name, value string, at int) {
 	}
 }
 
+// maxValue bounds how much behind a name or an address is looked at, in bytes: a text of
+// nothing but signs would else be gone through once for each of them.
+const maxValue = 1 << 10
+
 // maxTag bounds a tag, in bytes: FreeSWITCH's longest have some hundred.
 const maxTag = 64 << 10
 
@@ -215,7 +219,10 @@ func (r *secretReader) address(value string, at int) {
 			return
 		}
 		rest = after
-		authority := after[:max(strings.IndexAny(after+" ", " \t\r\n/?#\"'<>"), 0)]
+		authority := after[:min(len(after), maxValue)]
+		if end := strings.IndexAny(authority, " \t\r\n/?#\"'<>"); end >= 0 {
+			authority = authority[:end]
+		}
 		user, _, ok := cutLast(authority, '@')
 		if _, password, both := strings.Cut(user, ":"); ok && both && isSecretValue("", password) {
 			r.found(mention{"a URL", at, r.within, password})
@@ -269,7 +276,7 @@ func (r *secretReader) pair(s string, i, at int, quoted bool) {
 	if !isSecretName(name) {
 		return
 	}
-	value := strings.TrimLeft(s[i+1:], " \t>") // fs_cli writes =>
+	value := strings.TrimLeft(s[i+1:min(i+1+maxValue, len(s))], " \t>") // fs_cli writes =>
 	switch {
 	case value == "":
 		return

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 )
 
 const vanilla = "../../../shared/data/vanilla-conf-1.10.12"
@@ -85,5 +86,18 @@ func TestWhatHoldsASecret(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s %q: want %q, got %q", c.file, c.text, c.want, got)
 		}
+	}
+}
+
+// FreeSWITCH's user writes what is read here. A text of nothing but signs is gone
+// through once, and not once for each of them, which took minutes.
+func TestATextOfSignsTakesNoLonger(t *testing.T) {
+	t.Parallel()
+	begun := time.Now()
+	for _, sign := range []string{"://", "pass=", "pass:", "a://b:"} {
+		secretsIn("a.conf", []byte("x "+strings.Repeat(sign, (1<<20)/len(sign))))
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("took %s", took)
 	}
 }

@@ -226,3 +226,20 @@ func wantOne(t *testing.T, found []inspect.Found, path, why string) {
 		t.Errorf("want %s (%s):%s", path, why, list(found))
 	}
 }
+
+// A configuration of secrets alone takes no memory without bound, and that not all of
+// them were looked at is told.
+func TestManySecretsOfASite(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.put(vars, "<include>\n"+strings.Repeat("<a pass=\"xyz\"/>\n", 100001)+"</include>")
+	n := 0
+	for _, f := range tr.look(inspect.Options{}) {
+		if f.Look == "site-secrets" && strings.Contains(f.Why, "more than 100000") {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}

@@ -37,6 +37,10 @@ func siteSecrets(s *scene) {
 	}
 }
 
+// maxMentions bounds how many secrets of a configuration are told of. One of 10,000
+// users has some 20,000.
+const maxMentions = 100000
+
 // siteConfiguration looks at the configuration as FreeSWITCH reads it.
 func (s *scene) siteConfiguration(c *fsxml.Config) {
 	// A value that a variable gives is told where that is set.
@@ -47,8 +51,16 @@ func (s *scene) siteConfiguration(c *fsxml.Config) {
 		}
 	}
 	var found []mention
-	r := secretReader{found: func(m mention) { found = append(found, m) }}
+	more := false
+	r := secretReader{found: func(m mention) {
+		if more = len(found) == maxMentions; !more {
+			found = append(found, m)
+		}
+	}}
 	r.xml(c.Expanded())
+	if more {
+		s.unseen(s.ConfDir, fmt.Sprintf("has more than %d passwords and keys: nobody looked at the rest", maxMentions))
+	}
 	for _, m := range s.ofSite(found) {
 		file, ok := set[m.value]
 		if !ok {

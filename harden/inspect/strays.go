@@ -83,7 +83,9 @@ func (s *scene) stray(at string, size int64, whole bool) stray {
 	if int64(len(data)) < size && !one.sqlite && !isMedia(data) {
 		one.size = size
 	}
-	one.holds = s.ofSite(secretsIn(path.Base(at), data))
+	if holds := s.ofSite(secretsIn(path.Base(at), data)); len(holds) > 0 {
+		one.holds = []mention{{name: strings.Clone(holds[0].name), within: holds[0].within}} // not the whole text
+	}
 	return one
 }
 
