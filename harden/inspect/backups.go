@@ -68,7 +68,7 @@ func keyInTarball(packed []byte) (string, error) {
 }
 
 // members hands every member of a tarball to look, with its content where it is a
-// file of no more than maxKey bytes, until look has seen enough.
+// file of no more than maxMember bytes, until look has seen enough.
 func members(packed []byte, look func(name string, data []byte) bool) error {
 	zip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -83,7 +83,7 @@ func members(packed []byte, look func(name string, data []byte) bool) error {
 			return err
 		}
 		var data []byte
-		if kind == tarFile && size <= maxKey {
+		if kind == tarFile && size <= maxMember {
 			data = make([]byte, size)
 			_, err = io.ReadFull(zip, data)
 		} else {
@@ -106,8 +106,11 @@ func members(packed []byte, look func(name string, data []byte) bool) error {
 const (
 	tarBlock = 512
 	tarFile  = '0'
-	// maxMember bounds what one member says of its size, in bytes.
-	maxMember = 1 << 40
+	// maxMember bounds a member that is read, in bytes: as a file of the configuration
+	// is, and larger ones FreeSWITCH's passwords are not read of either.
+	maxMember = 16 << 20
+	// maxSize bounds what one member says of its size, in bytes.
+	maxSize = 1 << 40
 )
 
 // member reads the header of one member; no name is the end.
@@ -118,7 +121,7 @@ func member(header []byte) (name string, kind byte, size int64, err error) {
 		return "", 0, 0, nil
 	}
 	size, err = strconv.ParseInt(octal, 8, 64)
-	if err != nil || size < 0 || size > maxMember || name == "" {
+	if err != nil || size < 0 || size > maxSize || name == "" {
 		return "", 0, 0, fmt.Errorf("the header of %q is damaged", name)
 	}
 	return name, header[156], size, nil

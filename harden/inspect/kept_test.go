@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
@@ -80,4 +81,11 @@ func TestACopyElsewhereIsNotRemoved(t *testing.T) {
 			t.Errorf("%s: a forget removes what FreeSWITCH's user names", include)
 		}
 	}
+}
+
+// A configuration in one large file is in its backup as it is.
+func TestALargeMemberOfABackup(t *testing.T) {
+	tr := newTree(t)
+	tr.put(tgz, tarball("freeswitch/freeswitch.xml", strings.Replace(setSIP("somebodys"), "<include>", "<include>\n"+strings.Repeat("<a/>\n", 400000), 1)))
+	wantOne(t, tr.kept(), tgz, "had before")
 }
