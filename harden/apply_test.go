@@ -201,6 +201,8 @@ func runPhase(r *Runner, phase report.Phase) (*report.Report, error) {
 		return r.FirstBoot(ctx)
 	case report.Rotate:
 		return r.Rotate(ctx)
+	case report.Forget:
+		return r.Forget(ctx)
 	default:
 		return r.Apply(ctx, plan.Default(), nil)
 	}

@@ -183,3 +183,25 @@ func TestABootAfterAKilledBake(t *testing.T) {
 		}
 	}
 }
+
+// A forget that was killed leaves an instance: the next boot puts its secrets back,
+// and makes no others.
+func TestABootAfterAKilledForget(t *testing.T) {
+	t.Parallel()
+	for _, step := range forgetSteps() {
+		tr := newTree(t)
+		tr.says("Ec2", testInstance)
+		tr.apply()
+		tr.firstboot()
+		sip, esl := tr.secrets()
+		before := tr.snapshot()
+		killAt(tr, report.Forget, step.Name)
+		tr.boot()
+		if s, e := tr.secrets(); s != sip || e != esl || !tr.has(state.CommittedPath) {
+			t.Errorf("%s: other secrets", step.Name)
+		}
+		if d := differences(before, tr.snapshot()); len(d) > 0 {
+			t.Errorf("%s: %s", step.Name, d)
+		}
+	}
+}
