@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
@@ -53,12 +54,28 @@ func keptPasswords(s *scene) {
 			k.file(o.Path, true)
 		}
 	}
-	for _, f := range s.config.Files() {
-		if bak := path.Clean(f) + ".bak"; !done[bak] {
-			// Elsewhere it stands beside what FreeSWITCH's user has the configuration
-			// include, and so he would choose what is removed.
-			k.file(bak, strings.HasPrefix(bak, path.Clean(s.ConfDir)+"/"))
+	k.besideConfiguration(done)
+}
+
+// besideConfiguration looks at the copies beside the files that FreeSWITCH reads, of
+// which none of our records tells. FreeSWITCH's user can make as many as he likes.
+func (k keeper) besideConfiguration(done map[string]bool) {
+	left := int64(maxStrays)
+	for _, f := range k.s.config.Files() {
+		bak := path.Clean(f) + ".bak"
+		if done[bak] {
+			continue
 		}
+		if g := k.s.glance(bak); g.Kind == host.File {
+			left -= g.Size
+		}
+		if left < 0 {
+			k.s.unseen(k.s.ConfDir, fmt.Sprintf("has more than %d MiB of .bak files: nobody looked for passwords in all of them", maxStrays>>20))
+			return
+		}
+		// Elsewhere it stands beside what FreeSWITCH's user has the configuration
+		// include, and so he would choose what is removed.
+		k.file(bak, strings.HasPrefix(bak, path.Clean(k.s.ConfDir)+"/"))
 	}
 }
 

@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -88,4 +89,18 @@ func TestALargeMemberOfABackup(t *testing.T) {
 	tr := newTree(t)
 	tr.put(tgz, tarball("freeswitch/freeswitch.xml", strings.Replace(setSIP("somebodys"), "<include>", "<include>\n"+strings.Repeat("<a/>\n", 400000), 1)))
 	wantOne(t, tr.kept(), tgz, "had before")
+}
+
+// FreeSWITCH's user may leave as many copies as he likes: what is too much to look at
+// is told.
+func TestTooManyCopies(t *testing.T) {
+	tr := newTree(t)
+	large := "<include>\n" + strings.Repeat("<!-- "+strings.Repeat("x", 1000)+" -->\n", 3<<10) + "</include>\n"
+	for i := range 22 {
+		file := fmt.Sprintf("/etc/freeswitch/dialplan/default/many%02d.xml", i)
+		tr.put(file, "<include/>\n")
+		tr.put(file+".bak", large)
+	}
+	tr.put(vars, "<include>\n<X-PRE-PROCESS cmd=\"include\" data=\"dialplan/default/many*.xml\"/>\n"+setSIP("the-images")+"</include>\n")
+	wantOne(t, tr.kept(), "/etc/freeswitch", "more than 64 MiB")
 }

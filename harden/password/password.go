@@ -49,9 +49,10 @@ func In(name string, data []byte) ([]Found, error) {
 		return nil, err
 	}
 	var out []Found
+	seen := [2]map[string]bool{SIP: {}, ESL: {}}
 	add := func(w Which, value string) {
-		same := func(f Found) bool { return f.Which == w && f.Value.Reveal() == value }
-		if value != "" && !strings.Contains(value, "$${") && !slices.ContainsFunc(out, same) {
+		if value != "" && !strings.Contains(value, "$${") && !seen[w][value] {
+			seen[w][value] = true
 			out = append(out, Found{w, secret.Of(value)})
 		}
 	}
