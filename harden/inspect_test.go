@@ -10,6 +10,7 @@ import (
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
 // inspect gives the findings of a tree, as text.
@@ -163,5 +164,23 @@ func TestInspectWithADamagedPlan(t *testing.T) {
 	errs, _, rep, err := tr.inspect(false)
 	if err != nil || len(errs) > 0 || len(rep.Warnings) != 1 || !strings.Contains(rep.Warnings[0], "plan.json") {
 		t.Errorf("%v, %v, %v", err, errs, rep.Warnings)
+	}
+}
+
+// A forget that was killed in its last moment, its journal being dropped, leaves the
+// instance's passwords in that. Inspect tells, and another forget removes it.
+func TestInspectFindsAJournalThatWasToBeDropped(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.apply()
+	const dropped = state.Dir + "/journal.finished"
+	tr.write(dropped+"/000-sip-password.json", "[]")
+	rep, err := tr.runner().Inspect(context.Background(), false)
+	if st := stepOf(t, rep, "leftovers"); err == nil || len(st.Findings) != 1 || st.Findings[0].Path != dropped {
+		t.Errorf("%v, %+v", err, st)
+	}
+	tr.forget()
+	if _, err := tr.runner().Inspect(context.Background(), false); err != nil || tr.has(dropped) {
+		t.Errorf("after a forget: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ const (
 
 	originals = state.Dir + "/originals.json"
 	journal   = state.Dir + "/journal"
+	finished  = state.Dir + "/journal.finished" // of a run that is final, until it is removed
 )
 
 // credentials looks for the files that hold an instance's two secrets, or
@@ -61,6 +62,9 @@ func leftovers(s *scene) {
 	}
 	if s.glance(journal).Kind == host.Folder {
 		s.add(advice(Image, journal, "a run was killed: what it had replaced lies here, old passwords among it", s.harden("apply")+", which puts it back first"))
+	}
+	if s.glance(finished).Kind == host.Folder {
+		s.add(advice(Image, finished, "a run was killed at its very end: what it had replaced lies here, old passwords among it", s.harden("forget")+", which removes it"))
 	}
 	for _, dir := range s.written() {
 		for _, name := range s.all(dir) {
