@@ -265,6 +265,7 @@ func TestAnImageOfAnInstance(t *testing.T) {
 	tr.firstboot()
 	mustRun(tr, report.Rotate)
 	sip, esl := tr.secrets()
+	tr.write(state.Dir+"/report-of-another-version.json", "{}")
 	rep := tr.apply()
 	imageSIP, imageESL := tr.secrets()
 	for _, s := range []string{imageSIP, imageESL} {
@@ -274,7 +275,7 @@ func TestAnImageOfAnInstance(t *testing.T) {
 	}
 	for _, p := range []string{
 		credentialsPath, cliGlobal, "/home/admin/" + cliUser, state.CommittedPath,
-		reportPath(report.FirstBoot), reportPath(report.Rotate),
+		reportPath(report.FirstBoot), reportPath(report.Rotate), state.Dir + "/report-of-another-version.json",
 	} {
 		if tr.has(p) {
 			t.Errorf("%s is in the image", p)

@@ -70,6 +70,11 @@ func (r *Runner) Apply(ctx context.Context, p *plan.Plan, diff io.Writer) (*repo
 			if err := s.run(ctx, r.Steps); err != nil {
 				return err
 			}
+			if s.m.forgets {
+				if err := s.dropRecords(); err != nil {
+					return err
+				}
+			}
 			s.keep()
 			return nil
 		})

@@ -62,8 +62,12 @@ func gate(_ context.Context, m *Machine) (Proposal, error) {
 	if settled, err := changesNothing(m, changes); err != nil || settled {
 		return Proposal{}, err
 	}
-	if !m.Image && !serves && m.Runs(freeswitchComm) {
+	switch {
+	case m.Image || serves:
+	case m.Runs(freeswitchComm):
 		m.Warn("the FreeSWITCH that runs here keeps its old passwords until it stops; on a machine that is to stay in service, run fs-harden firstboot now")
+	default:
+		m.Warn("FreeSWITCH does not start here until its secrets are made: on a machine that is to stay in service, run fs-harden firstboot now, or boot it again")
 	}
 	p := Proposal{Changes: changes}
 	if m.Live {
