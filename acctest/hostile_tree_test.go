@@ -143,7 +143,7 @@ var lasting = []string{"/etc/fs-harden/plan.json", "/usr/local/sbin/fs-harden", 
 // inHomes is what a command may change in a home: our file, what no image may
 // hold, and what looks as if a run that was killed had left it.
 var inHomes = contract{
-	adminHome + "/.fs_cli_conf/**", adminHome + "/.*_history", adminHome + "/.local/share/fish/fish_history",
+	adminHome + "/.fs_cli_conf/**", adminHome + "/.*history*", adminHome + "/.local/share/fish/fish_history",
 	adminHome + "/packer-fs-harden-*/**", adminHome + "/.*.fs-harden-tmp-*/**", adminHome + "/.fs-harden-aside-*/**",
 }
 

@@ -58,6 +58,9 @@ func hardened(t *testing.T, plan string) *kernel {
 		}
 		return err
 	}))
+	units := filepath.Join(k.tree, "lib/systemd/system")
+	k.must(os.MkdirAll(units, 0o755))
+	k.must(os.WriteFile(filepath.Join(units, "freeswitch.service"), []byte("[Service]\nExecStart=/usr/bin/freeswitch\n"), 0o644))
 	k.plan(plan)
 	k.load()
 	return k
