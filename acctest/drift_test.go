@@ -146,6 +146,9 @@ func driftIsTold(m machine) {
 			m.t.Errorf("%s: failed %q: %s", name, names, sentences)
 		}
 		m.sh(c.mend)
+		if strings.Contains(c.mend, "fail2ban") { // it takes a moment to make its jails, and the next row speaks to them
+			m.until("fail2ban-client status recidive && fail2ban-client status freeswitch")
+		}
 	}
 	if failed := m.verify(); len(failed) > 0 {
 		m.t.Errorf("mended, and still: %v", failed)
