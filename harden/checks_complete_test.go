@@ -378,9 +378,7 @@ func TestEveryState(t *testing.T) {
 // What a verify leaves for status: how many passed, and which failed.
 func TestStatusRemembersTheLastVerify(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("only root's verify leaves a record")
-	}
+	needsRoot(t) // only root's verify leaves a record
 	s := newStandIn(t, bootedTree(t))
 	s.answer(showUMask, "0007", "0022")
 	rep := s.verify(t.Context(), true)
