@@ -18,7 +18,7 @@ const hiddenKey = "holds a private key that was removed from its own place: "
 // passwords in it are published; a private key is not.
 func backups(s *scene) {
 	for _, name := range s.list("/root") {
-		if strings.HasPrefix(name, "freeswitch-config-backup-") && strings.HasSuffix(name, ".tgz") {
+		if strings.HasPrefix(name, keptBackup) && strings.HasSuffix(name, ".tgz") {
 			s.backup(path.Join("/root", name))
 		}
 	}
