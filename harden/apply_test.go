@@ -165,16 +165,9 @@ func TestAnyFailingStepIsUndone(t *testing.T) {
 				t.Parallel()
 				tr := ready.copy(t)
 				before := tr.snapshot()
-				broken := errors.New("injected")
-				r := tr.runner()
-				r.fault = func(name string) error {
-					if name == step.Name {
-						return broken
-					}
-					return nil
-				}
+				r := failing(tr.runner(), step.Name)
 				rep, err := runPhase(r, phase)
-				if !errors.Is(err, broken) {
+				if !errors.Is(err, errInjected) {
 					t.Fatalf("the failure was not told: %v", err)
 				}
 				if rep.Result != report.Failed {
@@ -274,14 +267,19 @@ func mustRun(tr tree, phase report.Phase) {
 	}
 }
 
-func failAt(tr tree, step string) {
-	r := tr.runner()
+// failing is a runner whose run fails once a step was carried out.
+func failing(r *Runner, step string) *Runner {
 	r.fault = func(name string) error {
 		if name == step {
-			return errors.New("injected")
+			return errInjected
 		}
 		return nil
 	}
+	return r
+}
+
+func failAt(tr tree, step string) {
+	r := failing(tr.runner(), step)
 	_, _ = r.Apply(context.Background(), plan.Default(), nil)
 }
 

@@ -2,7 +2,6 @@ package harden
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 
@@ -157,13 +156,7 @@ func TestTheBuilderGoesOnWithAFirstBoot(t *testing.T) {
 	if _, err := tr.applyHere(true); err != nil {
 		t.Fatal(err)
 	}
-	r := tr.here(false)
-	r.fault = func(step string) error {
-		if step == "credentials" {
-			return errors.New("injected")
-		}
-		return nil
-	}
+	r := failing(tr.here(false), "credentials")
 	if _, err := r.FirstBoot(context.Background()); err == nil || !tr.has(state.PendingPath) {
 		t.Fatalf("the first boot was not broken off half way: %v", err)
 	}

@@ -271,13 +271,7 @@ func TestARerunEndsWithTheSecretsItHadChosen(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)
 	tr.apply()
-	r := tr.runner()
-	r.fault = func(step string) error {
-		if step == "credentials" {
-			return errors.New("injected")
-		}
-		return nil
-	}
+	r := failing(tr.runner(), "credentials")
 	if _, err := r.FirstBoot(context.Background()); err == nil {
 		t.Fatal("no failure")
 	}
@@ -496,13 +490,7 @@ func TestAClonedFirstBootDrawsItsOwn(t *testing.T) {
 		tr.says("NoCloud [seed=/dev/sr0]", "iid-local01")
 		tr.write(dmiUUID, testUUID)
 		tr.apply()
-		r := tr.runner()
-		r.fault = func(step string) error {
-			if step == "credentials" {
-				return errors.New("injected")
-			}
-			return nil
-		}
+		r := failing(tr.runner(), "credentials")
 		if _, err := r.FirstBoot(context.Background()); err == nil {
 			t.Fatal("no failure")
 		}
@@ -566,13 +554,7 @@ func TestARecordThatCannotBeWrittenAnew(t *testing.T) {
 	tr.firstboot()
 	tr.write(dmiUUID, testUUID)
 	before := tr.snapshot()
-	r := tr.runner()
-	r.fault = func(step string) error {
-		if step == "instance" {
-			return errors.New("injected")
-		}
-		return nil
-	}
+	r := failing(tr.runner(), "instance")
 	rep, err := r.FirstBoot(context.Background())
 	if err != nil || !slices.ContainsFunc(rep.Warnings, func(w string) bool { return strings.Contains(w, "could not be recorded") }) {
 		t.Errorf("%v, warnings %q", err, rep.Warnings)

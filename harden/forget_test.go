@@ -113,13 +113,7 @@ func TestForgetAfterABrokenFirstBoot(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)
 	tr.apply()
-	r := tr.runner()
-	r.fault = func(step string) error {
-		if step == "commit" {
-			return errors.New("injected")
-		}
-		return nil
-	}
+	r := failing(tr.runner(), "commit")
 	if _, err := r.FirstBoot(context.Background()); err == nil {
 		t.Fatal("no failure")
 	}
@@ -153,15 +147,8 @@ func TestForgetIsUndoneWhereItFails(t *testing.T) {
 			tr.apply()
 			tr.firstboot()
 			before := tr.snapshot()
-			broken := errors.New("injected")
-			r := tr.runner()
-			r.fault = func(name string) error {
-				if name == step.Name {
-					return broken
-				}
-				return nil
-			}
-			if _, err := r.Forget(context.Background()); !errors.Is(err, broken) {
+			r := failing(tr.runner(), step.Name)
+			if _, err := r.Forget(context.Background()); !errors.Is(err, errInjected) {
 				t.Fatalf("the failure was not told: %v", err)
 			}
 			if d := differences(before, tr.snapshot()); len(d) > 0 {
