@@ -150,7 +150,7 @@ func (s Socket) Prove(ctx context.Context, want secret.Value) error {
 			return nil
 		case !s.Runs():
 			return ErrEnded
-		case last == nil || ctx.Err() == nil: // what was cut short tells nothing
+		case last == nil || !over(ctx): // what was cut short tells nothing
 			last = err
 		}
 		select {
@@ -159,6 +159,13 @@ func (s Socket) Prove(ctx context.Context, want secret.Value) error {
 		case <-time.After(retry):
 		}
 	}
+}
+
+// over reports whether ctx has ended or is due to: a connection looks at the
+// clock, and may give up before the context's own timer has run.
+func over(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() != nil || bounded && !time.Now().Before(deadline)
 }
 
 // ErrWrong marks what FreeSWITCH said itself, and what waiting mends only while

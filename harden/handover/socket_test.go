@@ -243,3 +243,29 @@ func TestGoingBack(t *testing.T) {
 		})
 	}
 }
+
+// lateTimer is a context whose deadline has passed and whose timer has not run
+// yet, as on a machine that is busy.
+type lateTimer struct{ context.Context }
+
+func (lateTimer) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+func TestOver(t *testing.T) {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	far, stop := context.WithTimeout(context.Background(), time.Hour)
+	defer stop()
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		want bool
+	}{
+		"without a deadline":  {context.Background(), false},
+		"before its deadline": {far, false},
+		"ended":               {ended, true},
+		"its timer is late":   {lateTimer{context.Background()}, true},
+	} {
+		if got := over(c.ctx); got != c.want {
+			t.Errorf("%s: over is %v", name, got)
+		}
+	}
+}
