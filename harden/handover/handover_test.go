@@ -108,7 +108,7 @@ func (r running) runs() bool {
 func (r running) accepts() string {
 	r.t.Helper()
 	for _, p := range []string{oldSecret, newSecret} {
-		conn, err := esl.Dial(context.Background(), r.address, p)
+		conn, err := r.dial(p)
 		if err == nil {
 			conn.Close()
 			return p
@@ -118,6 +118,17 @@ func (r running) accepts() string {
 		}
 	}
 	return ""
+}
+
+// dial tries again where a reload that was asked for before ends the connection, or
+// has closed the port for a moment.
+func (r running) dial(password string) (conn *esl.Conn, err error) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if conn, err = esl.Dial(context.Background(), r.address, password); err == nil || errors.Is(err, esl.ErrRefused) {
+			break
+		}
+	}
+	return conn, err
 }
 
 // Whatever FreeSWITCH does in a rotation, it ends with the secret of its files.
