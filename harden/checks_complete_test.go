@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
+	"github.com/goldenswitch/packer-plugin-freeswitch/internal/testenv"
 )
 
 // onAMachine are the breakages that only a real kernel, fail2ban and FreeSWITCH
@@ -378,7 +379,7 @@ func TestEveryState(t *testing.T) {
 // What a verify leaves for status: how many passed, and which failed.
 func TestStatusRemembersTheLastVerify(t *testing.T) {
 	t.Parallel()
-	needsRoot(t) // only root's verify leaves a record
+	testenv.Root(t) // only root's verify leaves a record
 	s := newStandIn(t, bootedTree(t))
 	s.answer(showUMask, "0007", "0022")
 	rep := s.verify(t.Context(), true)

@@ -268,16 +268,3 @@ type silent struct{}
 
 func (silent) Begin(string)    {}
 func (silent) End(report.Step) {}
-
-// needsRoot skips a test that takes root; under
-// CI=true it is a failure.
-func needsRoot(t *testing.T) {
-	t.Helper()
-	switch {
-	case os.Geteuid() == 0:
-	case os.Getenv("CI") == "true":
-		t.Fatal("this needs root (CI=true, so this is a failure and not a skip)")
-	default:
-		t.Skip("this needs root")
-	}
-}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/internal/testenv"
 )
 
 func TestRunsSeesAProcessByItsName(t *testing.T) {
@@ -62,7 +64,7 @@ func TestRunsLooksAtWhoseAProcessIs(t *testing.T) {
 	if got := self.Runs(name); got != (os.Getuid() < 1000) {
 		t.Errorf("as user %d: %v", uid, got)
 	}
-	needsRoot(t)                         // another user's process takes root to start
+	testenv.Root(t)                      // another user's process takes root to start
 	dir, err := os.MkdirTemp("", "runs") // that another user may enter
 	if err != nil {
 		t.Fatal(err)
@@ -83,18 +85,5 @@ func TestRunsLooksAtWhoseAProcessIs(t *testing.T) {
 	}
 	if !self.Runs("fs-runs-other", 54321) {
 		t.Error("one of FreeSWITCH's user is not seen")
-	}
-}
-
-// needsRoot skips a test that takes root; under
-// CI=true it is a failure.
-func needsRoot(t *testing.T) {
-	t.Helper()
-	switch {
-	case os.Geteuid() == 0:
-	case os.Getenv("CI") == "true":
-		t.Fatal("this needs root (CI=true, so this is a failure and not a skip)")
-	default:
-		t.Skip("this needs root")
 	}
 }

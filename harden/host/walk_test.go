@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/internal/testenv"
 )
 
 // givenAway makes a folder one in which every user may change the names. It stands
@@ -164,7 +166,7 @@ func TestAFolderThatWasPutInPlaceOfAnother(t *testing.T) {
 
 // Whoever may make names in /tmp makes no link for root there.
 func TestAStickyFolder(t *testing.T) {
-	needsRoot(t) // a link of another user
+	testenv.Root(t) // a link of another user
 	h, root := tree(t)
 	write(t, root, "/etc/shadow", "root:*")
 	if err := os.Chmod(folder(t, root, "/tmp"), 0o777|fs.ModeSticky); err != nil {

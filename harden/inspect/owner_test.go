@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goldenswitch/packer-plugin-freeswitch/internal/testenv"
 )
 
 // Where FreeSWITCH keeps things is what root's files say. One that others may write
@@ -44,7 +46,7 @@ func TestWhatOthersMayWriteNamesNoFolder(t *testing.T) {
 // In FreeSWITCH's folders goes what FreeSWITCH's user or root wrote, by names that
 // are root's or that user's own to change.
 func TestWhoseAFileIs(t *testing.T) {
-	needsRoot(t)
+	testenv.Root(t)
 	const fs, other = 997, 998
 	for name, c := range map[string]struct {
 		folder, file int // whose /var/log/freeswitch, and a log in it
@@ -82,7 +84,7 @@ func TestWhoseAFileIs(t *testing.T) {
 // In a home goes what lies in the user's own folders. One that root made there may be
 // another that he has put in its place, and no bake fails for it.
 func TestWhatLiesDeepInAHome(t *testing.T) {
-	needsRoot(t)
+	testenv.Root(t)
 	const history = "/home/u/.local/state/python_history"
 	for name, c := range map[string]struct {
 		folder int // whose ~/.local is
@@ -102,18 +104,5 @@ func TestWhatLiesDeepInAHome(t *testing.T) {
 		if len(found) != 1 || found[0].Fix != c.fix || found[0].Home == nil || found[0].Home.UID != 1000 {
 			t.Errorf("%s: %+v", name, found)
 		}
-	}
-}
-
-// needsRoot skips a test that makes files of other users, which takes root; under
-// CI=true it is a failure.
-func needsRoot(t *testing.T) {
-	t.Helper()
-	switch {
-	case os.Geteuid() == 0:
-	case os.Getenv("CI") == "true":
-		t.Fatal("this needs root (CI=true, so this is a failure and not a skip)")
-	default:
-		t.Skip("this needs root")
 	}
 }
