@@ -269,3 +269,23 @@ func TestOver(t *testing.T) {
 		}
 	}
 }
+
+// lateContext ends later than its deadline says.
+type lateContext struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c lateContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// What FreeSWITCH has said is the reason, also where the last try was given up on
+// before the context's own timer ran.
+func TestWhatWasCutShortTellsNothing(t *testing.T) {
+	s := openDoor(t, &door{takes: []string{oldSecret}})
+	ends, cancel := context.WithTimeout(context.Background(), 900*time.Millisecond)
+	defer cancel()
+	err := s.Prove(lateContext{ends, time.Now().Add(400 * time.Millisecond)}, secret.Of(newSecret))
+	if !errors.Is(err, ErrWrong) {
+		t.Errorf("the reason is %v", err)
+	}
+}
