@@ -1,6 +1,5 @@
-// Package esl speaks to FreeSWITCH's event socket: one inbound connection,
-// one command at a time. It knows nothing of events, because the helper asks
-// for none.
+// Package esl speaks to FreeSWITCH's event socket: one inbound connection, and
+// on it either one command at a time or, once it has subscribed, events.
 //
 // The protocol is mod_event_socket.c of FreeSWITCH 1.10.12: listener_run for
 // the handshake, parse_command for the commands, api_exec for the answers.
