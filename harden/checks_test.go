@@ -275,10 +275,20 @@ func defenceBreakages() []broken {
 		{check: "fail2ban-jails", what: "a log whose name begins alike", live: true, spoil: answer("fail2ban-client get freeswitch logpath", "fs-harden-auth.log", "fs-harden-auth.log.1"), says: "does not read"},
 		{check: "fail2ban-jails", what: "another log of the challenges", live: true, spoil: answer("fail2ban-client get freeswitch-challenge logpath", "fs-harden-auth.log", "freeswitch.log"), says: "freeswitch-challenge does not read"},
 		{check: "fail2ban-jails", what: "another log of the repeaters", live: true, spoil: answer("fail2ban-client get recidive logpath", "fail2ban.log", "fail2ban.log.1"), says: "recidive does not read"},
+		{check: "fail2ban-jails", what: "the refusals' jail gone", live: true, spoil: answer("fail2ban-client status", "freeswitch-refused, ", ""), says: "the jail freeswitch-refused does not run"},
+		{check: "fail2ban-jails", what: "the scanners' jail gone", live: true, spoil: answer("fail2ban-client status", "freeswitch-scanner, ", ""), says: "the jail freeswitch-scanner does not run"},
+		{check: "fail2ban-jails", what: "the watch's log not read", live: true, spoil: answer("fail2ban-client get freeswitch logpath", "watch.log", "other.log"), says: "does not read /var/log/fs-harden/watch.log"},
 		{check: "fail2ban-jails", what: "another filter", live: true, spoil: func(s *standIn) {
 			s.answers["fail2ban-client get freeswitch failregex"] = s.answers["fail2ban-client get recidive failregex"]
 		}, says: "does not use the filter fs-harden"},
 		{check: "fail2ban-jails", what: "fail2ban does not answer", live: true, spoil: silence("fail2ban-client status"), says: "does not answer"},
+
+		{check: "watch", what: "its unit altered", spoil: edit("/etc/systemd/system/"+watchUnit, "fs-harden watch", "true"), says: watchUnit},
+		{check: "watch", what: "not started with FreeSWITCH", spoil: remove("/etc/systemd/system/freeswitch.service.wants/" + watchUnit), says: "freeswitch.service.wants"},
+		{check: "watch", what: "no scanners", spoil: remove(scannersFile), says: scannersFile},
+		{check: "watch", what: "not up", live: true, spoil: silence(askWatch), says: "is not up"},
+		{check: "watch", what: "FreeSWITCH does not answer it", live: true, spoil: answer(listWatched, "elements", "#"), says: "does not answer it"},
+		{check: "watch", what: "no such set", live: true, spoil: silence(listWatched), says: "restart fs-harden-nft"},
 
 		{check: "firewall-files", what: "not enabled in ufw.conf", spoil: edit(ufw.Conf, "ENABLED=yes", "ENABLED=no"), says: "ufw enable"},
 		{check: "firewall-files", what: "a rule less", spoil: edit("/etc/ufw/user.rules", "tcp 22", "tcp 23"), says: "22/tcp"},

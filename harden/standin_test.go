@@ -109,10 +109,16 @@ func recordedAnswers(t *testing.T) map[string]string {
 		"fail2ban-client status":                             live("fail2ban-status.txt"),
 		"fail2ban-client get freeswitch logpath":             live("fail2ban-logpath.txt"),
 		"fail2ban-client get freeswitch failregex":           live("fail2ban-failregex.txt"),
-		"fail2ban-client get freeswitch-challenge logpath":   live("fail2ban-logpath.txt"),
+		"fail2ban-client get freeswitch-challenge logpath":   live("fail2ban-logpath-challenge.txt"),
 		"fail2ban-client get freeswitch-challenge failregex": live("fail2ban-failregex-challenge.txt"),
+		"fail2ban-client get freeswitch-refused logpath":     live("fail2ban-logpath-refused.txt"),
+		"fail2ban-client get freeswitch-refused failregex":   live("fail2ban-failregex-refused.txt"),
+		"fail2ban-client get freeswitch-scanner logpath":     live("fail2ban-logpath-scanner.txt"),
+		"fail2ban-client get freeswitch-scanner failregex":   live("fail2ban-failregex-scanner.txt"),
 		"fail2ban-client get recidive logpath":               live("fail2ban-logpath-recidive.txt"),
 		"fail2ban-client get recidive failregex":             live("fail2ban-failregex-recidive.txt"),
+		askWatch:                                             "",
+		listWatched:                                          live("nft-list-watched.txt"),
 		runFilter:                                            live("fail2ban-regex.txt"),
 		runConsole:                                           "UP 0 years, 0 days, 0 hours, 3 minutes, 12 seconds, 480 milliseconds, 112 microseconds\nFreeSWITCH (Version 1.10.12 -release-10-a88d069d6f 64bit) is ready\n",
 	}
@@ -123,6 +129,8 @@ const (
 	showUMask    = "systemctl show freeswitch.service -p LoadState,UMask"
 	showFail2ban = "systemctl show fail2ban.service -p ActiveState,ActiveEnterTimestampMonotonic"
 	listTable    = "nft -j -t list table inet fs_harden"
+	askWatch     = "systemctl is-active --quiet fs-harden-watch.service"
+	listWatched  = "nft list set inet fs_harden watched"
 	runFilter    = "fail2ban-regex /run/fs-harden-proof/log /etc/fail2ban/filter.d/fs-harden.conf"
 	runConsole   = "/usr/bin/fs_cli -t 5000 -x status"
 )

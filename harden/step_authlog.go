@@ -153,10 +153,12 @@ func authLogFiles(m *Machine) ([]Change, error) {
 	}
 	rules := strings.NewReplacer(
 		"@LOG@", log, "@LOG_DIR@", path.Dir(log), "@DIR_MODE@", fmt.Sprintf("%04o", dir.Mode.Perm()),
+		"@WATCH_DIR@", watchDir, "@WATCH_LOG@", watchLog,
 		"@UID@", strconv.Itoa(dir.UID), "@GID@", strconv.Itoa(dir.GID),
 	).Replace(string(text))
 	changes := []Change{
 		{Path: dir.path, Node: dir.Node, Summary: "FreeSWITCH's logs"},
+		{Path: watchDir, Node: host.Node{Kind: host.Folder, Mode: 0o700}, Summary: "what fs-harden-watch writes"},
 		{Path: tmpfilesPath, Node: host.NewFile([]byte(rules), 0o644), Summary: "the logs are there before fail2ban starts"},
 	}
 	empty := host.NewFile(nil, 0o640)
@@ -164,6 +166,7 @@ func authLogFiles(m *Machine) ([]Change, error) {
 	ours.UID, ours.GID = dir.UID, dir.GID
 	for _, c := range []Change{
 		{Path: log, Node: ours, Summary: "empty; fail2ban reads it"},
+		{Path: watchLog, Node: host.NewFile(nil, 0o600), Summary: "empty; fail2ban reads it"},
 		{Path: fail2ban.Log, Node: empty, Summary: "empty; fail2ban reads its own log"},
 	} {
 		// A log that is there is never touched: it may hold what fail2ban needs.

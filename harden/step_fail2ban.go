@@ -12,7 +12,7 @@ import (
 
 // fail2banConfig is what fail2ban is to do on this machine.
 func fail2banConfig(m *Machine) fail2ban.Config {
-	return fail2ban.Config{Plan: m.Plan, AuthLog: authLog(m), SSHD: m.Exists("/usr/sbin/sshd")}
+	return fail2ban.Config{Plan: m.Plan, AuthLog: authLog(m), WatchLog: watchLog, SSHD: m.Exists("/usr/sbin/sshd")}
 }
 
 // jails gives fail2ban its filter and jails, and starts it with them.

@@ -1,5 +1,5 @@
 //go:generate packer-sdc struct-markdown
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Fail2ban,Recidive,RateLimit
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Fail2ban,Refusals,Recidive,RateLimit
 
 package provisioner
 
@@ -65,6 +65,9 @@ type Config struct {
 	// How often a source may fail before it is banned, and for how long: see
 	// [fail2ban](#fail2ban).
 	Fail2ban Fail2ban `mapstructure:"fail2ban"`
+	// How many calls of a stranger FreeSWITCH may refuse before he is banned: see
+	// [refusals](#refusals).
+	Refusals Refusals `mapstructure:"refusals"`
 	// The longer ban of those who come back: see [recidive](#recidive).
 	Recidive Recidive `mapstructure:"recidive"`
 	// The limit per source and SIP method in the kernel: see
@@ -104,9 +107,9 @@ type Fail2ban struct {
 	// Defaults to `20`.
 	MaxRetry *int `mapstructure:"max_retry"`
 	// Count challenges apart from failures and unknown users, and ban a source
-	// after so many of them within `find_time`: a telephone that works makes
-	// challenges too, and an office of fifty behind one address makes hundreds.
-	// Defaults to `0`: all are counted together, up to `max_retry`.
+	// after so many of them within `find_time`, whoever it is. Defaults to `0`:
+	// challenges of strangers, who have given no right password since yesterday,
+	// count with the failures, up to `max_retry`; those of telephones do not.
 	ChallengeMaxRetry *int `mapstructure:"challenge_max_retry"`
 	// The window in which failures are counted, in seconds, from 1. Defaults to
 	// `300`.
@@ -120,6 +123,19 @@ type Fail2ban struct {
 	// are as wide as a /7 of IPv4 or a /12 of IPv6, private ones apart, are
 	// refused.
 	IgnoreIP []string `mapstructure:"ignore_ip"`
+}
+
+// The jail over the calls that FreeSWITCH refused: whoever calls numbers that do
+// not exist, without a password and on whatever profile. Calls of telephones that
+// have registered, and calls for which FreeSWITCH called somebody, do not count.
+// `fail2ban.ban_time` is how long the ban lasts.
+type Refusals struct {
+	// Refused calls within `find_time` after which a source is banned, from 1.
+	// Defaults to `20`.
+	MaxRetry *int `mapstructure:"max_retry"`
+	// The window in which they are counted, in seconds, from 1. Defaults to
+	// `300`.
+	FindTime *int `mapstructure:"find_time"`
 }
 
 // The jail over fail2ban's own log: whoever is banned again and again.

@@ -31,6 +31,7 @@ type FlatConfig struct {
 	SSHPorts            []int             `mapstructure:"ssh_ports" cty:"ssh_ports" hcl:"ssh_ports"`
 	Report              *string           `mapstructure:"report" cty:"report" hcl:"report"`
 	Fail2ban            *FlatFail2ban     `mapstructure:"fail2ban" cty:"fail2ban" hcl:"fail2ban"`
+	Refusals            *FlatRefusals     `mapstructure:"refusals" cty:"refusals" hcl:"refusals"`
 	Recidive            *FlatRecidive     `mapstructure:"recidive" cty:"recidive" hcl:"recidive"`
 	RateLimit           *FlatRateLimit    `mapstructure:"rate_limit" cty:"rate_limit" hcl:"rate_limit"`
 	ExecuteCommand      *string           `mapstructure:"execute_command" cty:"execute_command" hcl:"execute_command"`
@@ -72,6 +73,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"ssh_ports":                  &hcldec.AttrSpec{Name: "ssh_ports", Type: cty.List(cty.Number), Required: false},
 		"report":                     &hcldec.AttrSpec{Name: "report", Type: cty.String, Required: false},
 		"fail2ban":                   &hcldec.BlockSpec{TypeName: "fail2ban", Nested: hcldec.ObjectSpec((*FlatFail2ban)(nil).HCL2Spec())},
+		"refusals":                   &hcldec.BlockSpec{TypeName: "refusals", Nested: hcldec.ObjectSpec((*FlatRefusals)(nil).HCL2Spec())},
 		"recidive":                   &hcldec.BlockSpec{TypeName: "recidive", Nested: hcldec.ObjectSpec((*FlatRecidive)(nil).HCL2Spec())},
 		"rate_limit":                 &hcldec.BlockSpec{TypeName: "rate_limit", Nested: hcldec.ObjectSpec((*FlatRateLimit)(nil).HCL2Spec())},
 		"execute_command":            &hcldec.AttrSpec{Name: "execute_command", Type: cty.String, Required: false},
@@ -161,6 +163,31 @@ func (*FlatRecidive) HCL2Spec() map[string]hcldec.Spec {
 		"max_retry": &hcldec.AttrSpec{Name: "max_retry", Type: cty.Number, Required: false},
 		"find_time": &hcldec.AttrSpec{Name: "find_time", Type: cty.Number, Required: false},
 		"ban_time":  &hcldec.AttrSpec{Name: "ban_time", Type: cty.Number, Required: false},
+	}
+	return s
+}
+
+// FlatRefusals is an auto-generated flat version of Refusals.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatRefusals struct {
+	MaxRetry *int `mapstructure:"max_retry" cty:"max_retry" hcl:"max_retry"`
+	FindTime *int `mapstructure:"find_time" cty:"find_time" hcl:"find_time"`
+}
+
+// FlatMapstructure returns a new FlatRefusals.
+// FlatRefusals is an auto-generated flat version of Refusals.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Refusals) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatRefusals)
+}
+
+// HCL2Spec returns the hcl spec of a Refusals.
+// This spec is used by HCL to read the fields of Refusals.
+// The decoded values from this spec will then be applied to a FlatRefusals.
+func (*FlatRefusals) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"max_retry": &hcldec.AttrSpec{Name: "max_retry", Type: cty.Number, Required: false},
+		"find_time": &hcldec.AttrSpec{Name: "find_time", Type: cty.Number, Required: false},
 	}
 	return s
 }

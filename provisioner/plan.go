@@ -38,6 +38,9 @@ func (c *Config) plan() *plan.Plan {
 	text(&p.Fail2ban.BanAction, c.Fail2ban.BanAction)
 	list(&p.Fail2ban.IgnoreIP, c.Fail2ban.IgnoreIP)
 
+	number(&p.Refusals.MaxRetry, c.Refusals.MaxRetry)
+	number(&p.Refusals.FindTime, c.Refusals.FindTime)
+
 	number(&p.Recidive.MaxRetry, c.Recidive.MaxRetry)
 	number(&p.Recidive.FindTime, c.Recidive.FindTime)
 	number(&p.Recidive.BanTime, c.Recidive.BanTime)

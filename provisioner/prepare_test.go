@@ -74,6 +74,10 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 			ban_action = "iptables-allports"
 			ignore_ip  = ["192.0.2.1"]
 		}
+		refusals {
+			max_retry = 30
+			find_time = 400
+		}
 		recidive {
 			max_retry = 2
 			find_time = 7200
@@ -88,6 +92,7 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 			MaxRetry: 10, FindTime: 60, BanTime: 3600,
 			BanAction: "iptables-allports", IgnoreIP: []string{"192.0.2.1"},
 		},
+		Refusals: plan.Refusals{MaxRetry: 30, FindTime: 400},
 		Recidive: plan.Recidive{MaxRetry: 2, FindTime: 7200, BanTime: 9000},
 	}
 	// A field that this block leaves at its default would not be tested.
@@ -140,6 +145,8 @@ func TestPrepareFaults(t *testing.T) {
 		{`fail2ban { ignore_ip = ["0.0.0.0/0"] }`, "fail2ban.ignore_ip: "},
 		{`fail2ban { bantime = 1 }`, `"bantime" is not expected here`},
 		{"fail2ban {}\nfail2ban {}", "Duplicate fail2ban block"},
+		{`refusals { max_retry = 0 }`, "refusals.max_retry: "},
+		{`refusals { find_time = 0 }`, "refusals.find_time: "},
 		{`recidive { max_retry = 0 }`, "recidive.max_retry: "},
 		{`recidive { find_time = 0 }`, "recidive.find_time: "},
 		{`recidive { ban_time = 0 }`, "recidive.ban_time: "},

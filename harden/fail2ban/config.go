@@ -34,6 +34,8 @@ const (
 const (
 	freeswitch = "freeswitch"
 	challenge  = "freeswitch-challenge"
+	refused    = "freeswitch-refused"
+	scanner    = "freeswitch-scanner"
 	recidive   = "recidive"
 	sshd       = "sshd"
 )
@@ -43,6 +45,9 @@ type Config struct {
 	Plan *plan.Plan
 	// AuthLog is the file to which FreeSWITCH writes what the filter looks for.
 	AuthLog string
+	// WatchLog is the file to which the watch writes what it has heard from
+	// FreeSWITCH: challenges of strangers, refused calls, scanners.
+	WatchLog string
 	// SSHD tells whether there is an sshd: its jail would stop all of fail2ban
 	// where the journal knows none.
 	SSHD bool
@@ -54,7 +59,7 @@ func (c Config) Jails() []string {
 	if c.apart() {
 		jails = append(jails, challenge)
 	}
-	jails = append(jails, recidive)
+	jails = append(jails, refused, scanner, recidive)
 	if c.SSHD {
 		jails = append(jails, sshd)
 	}
@@ -115,7 +120,7 @@ func (c Config) Files() ([]File, error) {
 // fill fills the blanks of a template in.
 func (c Config) fill(text string) string {
 	p := c.Plan
-	mode := "all"
+	mode := "strangers"
 	if c.apart() {
 		mode = "failures"
 	}
@@ -124,7 +129,7 @@ func (c Config) fill(text string) string {
 		call = "fs-harden-iptables[name=%(__name__)s]"
 	}
 	// The longest time that counts, and a day for a machine that was down.
-	keep := max(p.Recidive.BanTime, p.Recidive.FindTime, p.Fail2ban.BanTime) + 86400
+	keep := max(p.Recidive.BanTime, p.Recidive.FindTime, p.Fail2ban.BanTime, p.Refusals.FindTime) + 86400
 	return strings.NewReplacer(
 		"@IGNORE@", strings.Join(neverBanned(p), " "),
 		"@MODE@", mode,
@@ -136,6 +141,9 @@ func (c Config) fill(text string) string {
 		"@BAN_TIME@", strconv.Itoa(p.Fail2ban.BanTime),
 		"@CHALLENGES@", strconv.FormatBool(c.apart()),
 		"@CHALLENGE_MAX_RETRY@", strconv.Itoa(max(p.Fail2ban.ChallengeMaxRetry, p.Fail2ban.MaxRetry)),
+		"@WATCH_LOG@", c.WatchLog,
+		"@REFUSED_MAX_RETRY@", strconv.Itoa(p.Refusals.MaxRetry),
+		"@REFUSED_FIND_TIME@", strconv.Itoa(p.Refusals.FindTime),
 		"@RECIDIVE_MAX_RETRY@", strconv.Itoa(p.Recidive.MaxRetry),
 		"@RECIDIVE_FIND_TIME@", strconv.Itoa(p.Recidive.FindTime),
 		"@RECIDIVE_BAN_TIME@", strconv.Itoa(p.Recidive.BanTime),

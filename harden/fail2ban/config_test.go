@@ -18,8 +18,10 @@ func TestFiles(t *testing.T) {
 	}{
 		"of an empty plan": {want: []string{
 			"ignoreip = 127.0.0.0/8 ::1\n",
-			"[freeswitch]\nenabled  = true\nfilter   = fs-harden[mode=all]\nlogpath  = /var/log/freeswitch/fs-harden-auth.log\nbackend  = polling\nusedns   = no\nmaxretry = 20\nfindtime = 300\nbantime  = 86400\naction   = fs-harden.py\n",
+			"[freeswitch]\nenabled  = true\nfilter   = fs-harden[mode=strangers]\nlogpath  = /var/log/freeswitch/fs-harden-auth.log\n           /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nmaxretry = 20\nfindtime = 300\nbantime  = 86400\naction   = fs-harden.py\n",
 			"[freeswitch-challenge]\nenabled  = false\n",
+			"[freeswitch-refused]\nenabled  = true\nfilter   = fs-harden[mode=refused]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nmaxretry = 20\nfindtime = 300\nbantime  = 86400\naction   = fs-harden.py\n",
+			"[freeswitch-scanner]\nenabled  = true\nfilter   = fs-harden[mode=scanner]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nmaxretry = 1\n",
 			"maxretry = 3\nfindtime = 604800\nbantime  = 604800\naction   = fs-harden.py\n",
 			"[sshd]\nenabled  = false\n",
 		}},
@@ -38,6 +40,10 @@ func TestFiles(t *testing.T) {
 		"everybody in two halves": {
 			plan: func(p *plan.Plan) { p.SIPAllowFrom = []string{"0.0.0.0/1", "128.0.0.0/1", "2001:db8::/32"} },
 			want: []string{"ignoreip = 127.0.0.0/8 ::1 2001:db8::/32\n"},
+		},
+		"refusals": {
+			plan: func(p *plan.Plan) { p.Refusals.MaxRetry, p.Refusals.FindTime = 7, 77 },
+			want: []string{"[mode=refused]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nmaxretry = 7\nfindtime = 77\n"},
 		},
 		"challenges apart": {
 			plan: func(p *plan.Plan) { p.Fail2ban.ChallengeMaxRetry = 2000 },
@@ -70,7 +76,7 @@ func TestFiles(t *testing.T) {
 			if c.file == "" {
 				c.file = "jail.d/fs-harden.local"
 			}
-			files, err := Config{Plan: p, AuthLog: "/var/log/freeswitch/fs-harden-auth.log", SSHD: c.sshd}.Files()
+			files, err := Config{Plan: p, AuthLog: "/var/log/freeswitch/fs-harden-auth.log", WatchLog: "/var/log/fs-harden/watch.log", SSHD: c.sshd}.Files()
 			if err != nil {
 				t.Fatal(err)
 			}

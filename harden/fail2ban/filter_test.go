@@ -82,10 +82,33 @@ func TestFilterOnRealLogs(t *testing.T) {
 				"10.77.0.11": 12, "10.77.0.12": 12, "10.77.0.14": 6, "10.77.0.15": 6, "10.77.0.16": 6, "10.77.0.19": 8,
 				"10.77.0.20": 6, "10.77.0.21": 4, "10.77.0.22": 4, "fd77::11": 6, "fd77::12": 6, "fd77::13": 6,
 			}},
+			{"strangers", attack, map[string]int{
+				"10.77.0.12": 12, "10.77.0.15": 12, "10.77.0.19": 16, "10.77.0.20": 6, "10.77.0.22": 8, "fd77::12": 6, "fd77::13": 12,
+			}},
+			{"refused", attack, map[string]int{}},
+			{"scanner", attack, map[string]int{}},
 			{"all", injection, map[string]int{"10.77.0.11": 2, "10.77.0.12": 2}},
 		} {
 			if got := blamed(t, program, filter+"[mode="+c.mode+"]", c.log); !equalCounts(got, c.want) {
 				t.Errorf("%s, %s, mode %s: got %v, want %v", program, filepath.Base(c.log), c.mode, got, c.want)
+			}
+		}
+	}
+}
+
+// The watch's lines, each in its mode alone.
+func TestFilterOnTheWatchsLog(t *testing.T) {
+	filter := ownFilter(t)
+	const begin = "2026-11-27 21:56:07.211706 [WARNING] fs-harden "
+	log := temp(t, "watch.log", begin+"challenged stranger from 192.0.2.1\n"+begin+"refused NO_ROUTE_DESTINATION from 2001:db8::2\n"+begin+"scanner friendly-scanner from 192.0.2.3\n"+
+		begin+"refused X from 198.51.100.1 \n "+begin+"refused X from 198.51.100.1\n"+begin+"refused X from 192.0.2.1] from 198.51.100.1:5060\n")
+	for _, program := range fail2banRegex(t) {
+		for mode, want := range map[string]map[string]int{
+			"all": {}, "failures": {}, "challenges": {},
+			"strangers": {"192.0.2.1": 1}, "refused": {"2001:db8::2": 1}, "scanner": {"192.0.2.3": 1},
+		} {
+			if got := blamed(t, program, filter+"[mode="+mode+"]", log); !equalCounts(got, want) {
+				t.Errorf("%s, mode %s: got %v, want %v", program, mode, got, want)
 			}
 		}
 	}

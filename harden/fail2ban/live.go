@@ -77,31 +77,33 @@ func (c Config) jailsRunNow(ctx context.Context, h *host.Host) error {
 	return nil
 }
 
-// reads tells whether a jail looks into its log; that of sshd reads the journal. Ours
-// is asked for its filter too: each question is a start of Python, a fifth of a second.
+// reads reports whether a jail looks into its logs. Ours are asked for their filter
+// too: each question is a start of Python, a fifth of a second.
 func (c Config) reads(ctx context.Context, h *host.Host, jail string) error {
-	log := c.AuthLog
-	switch jail {
-	case sshd:
-		return nil
-	case recidive:
-		log = Log
+	logs := map[string][]string{
+		freeswitch: {c.AuthLog, c.WatchLog}, challenge: {c.AuthLog}, refused: {c.WatchLog}, scanner: {c.WatchLog}, recidive: {Log},
+	}[jail]
+	if len(logs) == 0 {
+		return nil // that of sshd reads the journal
 	}
 	out, err := h.Run(ctx, "fail2ban-client", "get", jail, "logpath")
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(strings.Fields(string(out)), log) {
-		return fmt.Errorf("the jail %s does not read %s", jail, log)
+	for _, log := range logs {
+		if !slices.Contains(strings.Fields(string(out)), log) {
+			return fmt.Errorf("the jail %s does not read %s", jail, log)
+		}
 	}
-	if jail != freeswitch && jail != challenge {
+	telling := map[string]string{freeswitch: "sofia_reg", challenge: "sofia_reg", refused: "fs-harden refused", scanner: "fs-harden scanner"}[jail]
+	if telling == "" {
 		return nil
 	}
 	out, err = h.Run(ctx, "fail2ban-client", "get", jail, "failregex")
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(string(out), "sofia_reg") {
+	if !strings.Contains(string(out), telling) {
 		return fmt.Errorf("the jail %s does not use the filter fs-harden", jail)
 	}
 	return nil

@@ -15,7 +15,10 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 )
 
-const authLog = "/var/log/freeswitch/fs-harden-auth.log"
+const (
+	authLog  = "/var/log/freeswitch/fs-harden-auth.log"
+	watchLog = "/var/log/fs-harden/watch.log"
+)
 
 // server stands in for fail2ban-client and systemctl of a machine: it has an answer
 // for each command, as fail2ban 1.0.2 and systemd 252 give it.
@@ -51,6 +54,10 @@ const (
 	reads2 = "fail2ban-client get freeswitch-challenge logpath"
 	regex2 = "fail2ban-client get freeswitch-challenge failregex"
 	reads3 = "fail2ban-client get recidive logpath"
+	reads4 = "fail2ban-client get freeswitch-refused logpath"
+	regex4 = "fail2ban-client get freeswitch-refused failregex"
+	reads5 = "fail2ban-client get freeswitch-scanner logpath"
+	regex5 = "fail2ban-client get freeswitch-scanner failregex"
 )
 
 // since is a fail2ban that came up so long ago.
@@ -66,13 +73,20 @@ func jails(names string) string {
 	return fmt.Sprintf("Status\n|- Number of jail:\t%d\n`- Jail list:\t%s\n", len(strings.Split(names, ",")), names)
 }
 
-// well is a machine on which all four jails do what they are to do.
+// told is a filter of the watch's lines.
+func told(word string) string {
+	return "The following regular expression are defined:\n`- [0]: ^\\.\\d{6} \\[WARNING\\] fs-harden " + word + " [\\w.-]+ from\n"
+}
+
+// well is a machine on which all jails do what they are to do.
 func well() map[string]string {
 	const failregex = "The following regular expression are defined:\n|- [0]: ^[-\\d :.]+(?:\\d+\\.\\d+% )?\\[WARNING\\] sofia_reg\\.c:\\d+ SIP auth failure\n"
-	const monitored = "Current monitored log file(s):\n`- " + authLog + "\n"
 	return map[string]string{
-		list: jails("freeswitch, freeswitch-challenge, recidive, sshd"), shown: since(time.Hour),
-		reads1: monitored, reads2: monitored, regex1: failregex, regex2: failregex,
+		list: jails("freeswitch, freeswitch-challenge, freeswitch-refused, freeswitch-scanner, recidive, sshd"), shown: since(time.Hour),
+		reads1: "Current monitored log file(s):\n|- " + authLog + "\n`- " + watchLog + "\n", regex1: failregex,
+		reads2: "Current monitored log file(s):\n`- " + authLog + "\n", regex2: failregex,
+		reads4: "Current monitored log file(s):\n`- " + watchLog + "\n", regex4: told("refused"),
+		reads5: "Current monitored log file(s):\n`- " + watchLog + "\n", regex5: told("scanner"),
 		reads3: "Current monitored log file(s):\n`- /var/log/fail2ban.log\n",
 	}
 }
@@ -85,18 +99,24 @@ func TestTheJailsRun(t *testing.T) {
 		apart bool              // challenges are counted apart
 	}{
 		"all of them":                    {apart: true},
-		"more than ours":                 {edit: map[string]string{list: jails("freeswitch, nginx-http-auth, recidive, sshd")}},
+		"more than ours":                 {edit: map[string]string{list: jails("freeswitch, nginx-http-auth, freeswitch-refused, freeswitch-scanner, recidive, sshd")}},
 		"no fail2ban":                    {edit: map[string]string{list: "-"}, want: "fail2ban does not answer"},
 		"no jails":                       {edit: map[string]string{list: jails("")}, want: "the jail freeswitch does not run"},
 		"no answer that is one":          {edit: map[string]string{list: "Server ready\n"}, want: "the jail freeswitch does not run"},
-		"ours is gone":                   {edit: map[string]string{list: jails("freeswitch-challenge, recidive, sshd")}, apart: true, want: "the jail freeswitch does not run"},
-		"that of challenges is gone":     {edit: map[string]string{list: jails("freeswitch, recidive, sshd")}, apart: true, want: "the jail freeswitch-challenge does not run"},
-		"that of challenges is not used": {edit: map[string]string{list: jails("freeswitch, recidive, sshd"), reads2: "-"}},
-		"that of repeaters is gone":      {edit: map[string]string{list: jails("freeswitch, sshd")}, want: "the jail recidive does not run"},
-		"that of sshd is gone":           {edit: map[string]string{list: jails("freeswitch, recidive")}, want: "the jail sshd does not run"},
+		"ours is gone":                   {edit: map[string]string{list: jails("freeswitch-challenge, freeswitch-refused, freeswitch-scanner, recidive, sshd")}, apart: true, want: "the jail freeswitch does not run"},
+		"that of challenges is gone":     {edit: map[string]string{list: jails("freeswitch, freeswitch-refused, freeswitch-scanner, recidive, sshd")}, apart: true, want: "the jail freeswitch-challenge does not run"},
+		"that of challenges is not used": {edit: map[string]string{list: jails("freeswitch, freeswitch-refused, freeswitch-scanner, recidive, sshd"), reads2: "-"}},
+		"that of repeaters is gone":      {edit: map[string]string{list: jails("freeswitch, freeswitch-refused, freeswitch-scanner, sshd")}, want: "the jail recidive does not run"},
+		"that of sshd is gone":           {edit: map[string]string{list: jails("freeswitch, freeswitch-refused, freeswitch-scanner, recidive")}, want: "the jail sshd does not run"},
 		"another log":                    {edit: map[string]string{reads1: "Current monitored log file(s):\n`- /var/log/freeswitch/freeswitch.log\n"}, want: "does not read " + authLog},
 		"a log of nearly that name":      {edit: map[string]string{reads1: "Current monitored log file(s):\n`- " + authLog + ".1\n"}, want: "does not read " + authLog},
-		"ours among others":              {edit: map[string]string{reads1: "Current monitored log file(s):\n|- " + authLog + "\n`- /var/log/x\n"}},
+		"ours among others":              {edit: map[string]string{reads1: "Current monitored log file(s):\n|- " + authLog + "\n|- /var/log/x\n`- " + watchLog + "\n"}},
+		"the watch's log is not read":    {edit: map[string]string{reads1: "Current monitored log file(s):\n`- " + authLog + "\n"}, want: "does not read " + watchLog},
+		"nor by refusals' jail":          {edit: map[string]string{reads4: "No file is currently monitored\n"}, want: "the jail freeswitch-refused does not read"},
+		"nor by scanners' jail":          {edit: map[string]string{reads5: "No file is currently monitored\n"}, want: "the jail freeswitch-scanner does not read"},
+		"refusals are not counted":       {edit: map[string]string{regex4: told("scanner")}, want: "freeswitch-refused does not use the filter"},
+		"scanners are not counted":       {edit: map[string]string{regex5: told("refused")}, want: "freeswitch-scanner does not use the filter"},
+		"that of refusals is gone":       {edit: map[string]string{list: jails("freeswitch, freeswitch-scanner, recidive, sshd")}, want: "the jail freeswitch-refused does not run"},
 		"no log":                         {edit: map[string]string{reads1: "No file is currently monitored\n"}, want: "does not read " + authLog},
 		"no word about the log":          {edit: map[string]string{reads1: "-"}, want: "exit status 255"},
 		"another log for challenges":     {edit: map[string]string{reads2: "No file is currently monitored\n"}, apart: true, want: "the jail freeswitch-challenge does not read"},
@@ -131,7 +151,7 @@ func running(t *testing.T, s *server, apart bool) error {
 	if apart {
 		p.Fail2ban.ChallengeMaxRetry = 600
 	}
-	return Config{Plan: p, AuthLog: authLog, SSHD: true}.JailsRun(t.Context(), h)
+	return Config{Plan: p, AuthLog: authLog, WatchLog: watchLog, SSHD: true}.JailsRun(t.Context(), h)
 }
 
 // One that was started a moment ago is waited for, and one that was not is not.

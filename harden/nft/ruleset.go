@@ -31,20 +31,25 @@ func Ruleset(p *plan.Plan, open listen.Ports) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := "templates/nolimits.nft"
+	names := []string{"templates/nolimits.nft"}
 	if p.RateLimit.Enabled {
-		name = "templates/limits.nft"
+		// What is jumped to comes before who jumps.
+		names = []string{"templates/strangers.nft", "templates/limits.nft"}
 	}
-	limits, err := templates.ReadFile(name)
-	if err != nil {
-		return "", err
+	limits := ""
+	for _, name := range names {
+		text, err := templates.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		limits += string(text)
 	}
 	v4, v6 := byFamily(p.Sources().Trusted)
 	return strings.NewReplacer(
 		"@PORTS@", portRules(open),
 		"@TRUSTED_V4@", strings.Join(v4, ", "),
 		"@TRUSTED_V6@", strings.Join(v6, ", "),
-	).Replace(string(bans) + string(limits)), nil
+	).Replace(string(bans) + limits), nil
 }
 
 // byFamily are the members of each family's set.
@@ -79,6 +84,7 @@ func portRules(open listen.Ports) string {
 		}
 		if len(tcp) > 0 {
 			fmt.Fprintf(&b, "\t\tmeta nfproto ipv%s tcp dport { %s } tcp flags & (fin | syn | rst | ack) == syn jump limit_v%s\n", v, numbers(tcp), v)
+			fmt.Fprintf(&b, "\t\tmeta nfproto ipv%s tcp dport { %s } jump stream_v%s\n", v, numbers(tcp), v)
 		}
 	}
 	return b.String()

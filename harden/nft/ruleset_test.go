@@ -51,6 +51,8 @@ func TestTheRulesKnowPortsAndTrustedSources(t *testing.T) {
 		"\t\tmeta nfproto ipv4 udp dport { 5060, 5080 } jump limit_v4\n",
 		"\t\tmeta nfproto ipv6 udp dport { 5060, 5080 } jump limit_v6\n",
 		"\t\tmeta nfproto ipv4 tcp dport { 5060, 5061, 5066, 5080, 7443 } tcp flags",
+		"\t\tmeta nfproto ipv4 tcp dport { 5060, 5061, 5066, 5080, 7443 } jump stream_v4\n",
+		"\t\tmeta nfproto ipv6 tcp dport { 5060, 5061, 5066, 5080, 7443 } jump stream_v6\n",
 		"\t\tip saddr { 127.0.0.0/8, 198.51.100.7, 203.0.113.0/24 } return\n",
 		"\t\tip6 saddr { ::1, 2001:db8:c::/48 } return\n",
 	} {
@@ -70,8 +72,8 @@ func TestWithoutAPortThereIsNoRuleForIt(t *testing.T) {
 		udp, tcp int
 	}{
 		"nothing listens": {},
-		"TLS only":        {listen.Ports{TLS: []uint16{5061}}, 0, 2},
-		"SIP only":        {listen.Ports{SIP: []uint16{5060}}, 2, 2},
+		"TLS only":        {listen.Ports{TLS: []uint16{5061}}, 0, 4},
+		"SIP only":        {listen.Ports{SIP: []uint16{5060}}, 2, 4},
 	} {
 		rules := portRules(tt.open)
 		if udp, tcp := strings.Count(rules, "udp dport"), strings.Count(rules, "tcp dport"); udp != tt.udp || tcp != tt.tcp || strings.Contains(rules, "{  }") {
@@ -123,8 +125,12 @@ func TestTheKernelsTableIsCompared(t *testing.T) {
 			"the chain bans is hooked":                      func(s string) string { return strings.Replace(s, `"prio": -150`, `"prio": 150`, 1) },
 			`the chain bans is hooked at "input -150 drop"`: func(s string) string { return strings.Replace(s, `"policy": "accept"`, `"policy": "drop"`, 1) },
 			`the chain bans is hooked at "output`:           func(s string) string { return strings.Replace(s, `"hook": "input"`, `"hook": "output"`, 1) },
-			"the chain bans has 9 rules, not 8":             func(s string) string { return addRule(s, "bans") },
+			"the chain bans has 13 rules, not 12":           func(s string) string { return addRule(s, "bans") },
 			"the chain limit_v4 has ":                       func(s string) string { return addRule(s, "limit_v4") },
+			"the chain strangers_v4 has ":                   func(s string) string { return addRule(s, "strangers_v4") },
+			"the chain stream_v6 has ":                      func(s string) string { return addRule(s, "stream_v6") },
+			"the chain stream_v4 lacks":                     func(s string) string { return strings.ReplaceAll(s, `"@stream_v4"`, `"@options_v4"`) },
+			"the chain strangers_v6 lacks":                  func(s string) string { return strings.ReplaceAll(s, `"@probe_v6"`, `"@options_v6"`) },
 			"the chain limit_v6 has ":                       func(s string) string { return addRule(s, "limit_v6") },
 			"the chain sip_limits has ":                     func(s string) string { return addRule(s, "sip_limits") },
 			"the chain bans lacks its rule 1 ":              func(s string) string { return firstRule(s, `{"accept": null}`) },

@@ -22,6 +22,7 @@ func TestEmptyPlanIsEveryDefault(t *testing.T) {
 		RTPPortRange: "16384:32768",
 		SSHPorts:     []int{},
 		Fail2ban:     plan.Fail2ban{MaxRetry: 20, FindTime: 300, BanTime: 86400, BanAction: "nftables", IgnoreIP: []string{}},
+		Refusals:     plan.Refusals{MaxRetry: 20, FindTime: 300},
 		Recidive:     plan.Recidive{MaxRetry: 3, FindTime: 604800, BanTime: 604800},
 		RateLimit:    plan.RateLimit{Enabled: true},
 	}
@@ -62,6 +63,7 @@ func TestEncodeParsesBack(t *testing.T) {
 	p.RTPPortRange = "20000:20001"
 	p.SSHPorts = []int{22, 2222}
 	p.Fail2ban = plan.Fail2ban{MaxRetry: 1, FindTime: 2, BanTime: 3, BanAction: "iptables-allports", IgnoreIP: []string{"::1"}}
+	p.Refusals = plan.Refusals{MaxRetry: 7, FindTime: 8}
 	p.Recidive = plan.Recidive{MaxRetry: 4, FindTime: 5, BanTime: 6}
 	p.RateLimit.Enabled = false
 	for _, want := range []*plan.Plan{plan.Default(), p} {

@@ -39,6 +39,7 @@ type Plan struct {
 	// SSHPorts are TCP ports that stay open. Empty: found from sshd.
 	SSHPorts  []int     `json:"ssh_ports"`
 	Fail2ban  Fail2ban  `json:"fail2ban"`
+	Refusals  Refusals  `json:"refusals"`
 	Recidive  Recidive  `json:"recidive"`
 	RateLimit RateLimit `json:"rate_limit"`
 }
@@ -46,14 +47,21 @@ type Plan struct {
 // Fail2ban is the jail over FreeSWITCH's log. Times are seconds.
 type Fail2ban struct {
 	MaxRetry int `json:"max_retry"`
-	// ChallengeMaxRetry counts challenges apart from failures and unknown users,
-	// up to a number of their own. 0: all are counted together.
+	// ChallengeMaxRetry counts all challenges apart from failures and unknown users,
+	// up to a number of their own. 0: those of strangers are counted with them, and
+	// nobody else's.
 	ChallengeMaxRetry int `json:"challenge_max_retry"`
 
 	FindTime  int      `json:"find_time"`
 	BanTime   int      `json:"ban_time"`
 	BanAction string   `json:"ban_action"`
 	IgnoreIP  []string `json:"ignore_ip"`
+}
+
+// Refusals is the jail over the calls that FreeSWITCH refused. FindTime is seconds.
+type Refusals struct {
+	MaxRetry int `json:"max_retry"`
+	FindTime int `json:"find_time"`
 }
 
 // Recidive is the jail over fail2ban's own log. Times are seconds.
@@ -80,6 +88,7 @@ func Default() *Plan {
 			MaxRetry: 20, FindTime: 300, BanTime: 86400,
 			BanAction: "nftables", IgnoreIP: []string{},
 		},
+		Refusals: Refusals{MaxRetry: 20, FindTime: 300},
 		// The window must hold three bans of BanTime, or the jail never fires.
 		Recidive:  Recidive{MaxRetry: 3, FindTime: 604800, BanTime: 604800},
 		RateLimit: RateLimit{Enabled: true},

@@ -72,6 +72,8 @@ func (p *Plan) Validate() error {
 	if a := p.Fail2ban.BanAction; a != "nftables" && a != "iptables-allports" {
 		f.add("fail2ban.ban_action: %q is not known; use \"nftables\" or \"iptables-allports\"", a)
 	}
+	f.atLeastOne("refusals.max_retry", p.Refusals.MaxRetry)
+	f.atLeastOne("refusals.find_time", p.Refusals.FindTime)
 	f.atLeastOne("recidive.max_retry", p.Recidive.MaxRetry)
 	f.atLeastOne("recidive.find_time", p.Recidive.FindTime)
 	f.atLeastOne("recidive.ban_time", p.Recidive.BanTime)

@@ -31,9 +31,13 @@ func commands() []command {
 		{"forget", "make an image of this instance again (cloud-init clean asks this)", "root json", 5 * time.Minute, forget},
 		{"status", "what was done here, when, for which instance", "root json", time.Minute, showStatus},
 		{"gate", "exit 0 if FreeSWITCH may start (systemd asks this)", "root", time.Minute, gate},
+		{"watch", "listen to FreeSWITCH until stopped (a unit runs this)", "", forever, watch},
 		{"version", "print the version", "", time.Minute, printVersion},
 	}
 }
+
+// forever is for what ends when it is told to.
+const forever = 100 * 365 * 24 * time.Hour
 
 // invocation is a command with its flags.
 type invocation struct {

@@ -86,6 +86,14 @@ func gate(ctx context.Context, inv *invocation, _ io.Writer) error {
 	return r.Gate(ctx)
 }
 
+func watch(ctx context.Context, inv *invocation, _ io.Writer) error {
+	r, err := runner(inv, io.Discard)
+	if err != nil {
+		return err
+	}
+	return r.Watch(ctx)
+}
+
 func showStatus(ctx context.Context, inv *invocation, stdout io.Writer) error {
 	r, err := runner(inv, io.Discard)
 	if err != nil {
