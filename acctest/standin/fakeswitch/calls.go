@@ -41,6 +41,7 @@ func (s *Switch) originate(argument string) string {
 	s.mu.Lock()
 	s.calls = append(s.calls, c)
 	s.mu.Unlock()
+	s.fire("switch_channel.c:3846 switch_channel_perform_mark_answered", "CHANNEL_ANSWER", "", c.headers("answered")...)
 	return "+OK " + c.uuid + "\n"
 }
 
@@ -59,8 +60,19 @@ func (s *Switch) hold(c *call) {
 	_ = c.conn.Close()
 	<-ended
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.calls = slices.DeleteFunc(s.calls, func(other *call) bool { return other == c })
+	s.mu.Unlock()
+	s.fire("switch_core_state_machine.c:943 switch_core_session_reporting_state", "CHANNEL_HANGUP_COMPLETE", "",
+		append([]setting{{"Hangup-Cause", "NORMAL_CLEARING"}}, c.headers("hangup")...)...)
+}
+
+// headers are those of an event of the call. It came by no SIP profile.
+func (c *call) headers(answerState string) []setting {
+	return []setting{
+		{"Channel-Name", c.destination}, {"Unique-ID", c.uuid}, {"Call-Direction", "outbound"},
+		{"Presence-Call-Direction", "outbound"}, {"Answer-State", answerState},
+		{"Caller-Direction", "outbound"}, {"variable_uuid", c.uuid},
+	}
 }
 
 // holdsModule tells whether an application holds mod_event_socket.

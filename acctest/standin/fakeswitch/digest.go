@@ -3,7 +3,6 @@ package fakeswitch
 import (
 	"crypto/md5"
 	"encoding/hex"
-	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -19,7 +18,7 @@ const (
 
 // verify checks the credentials of an Authorization or Proxy-Authorization
 // header (sofia_reg_parse_auth, sofia_reg.c:2967).
-func (p *profile) verify(r *request, credentials string, from netip.AddrPort) verdict {
+func (p *profile) verify(r *request, credentials string, from peer) verdict {
 	given := digestParams(credentials)
 	for _, name := range []string{"username", "realm", "nonce", "uri", "response"} {
 		if _, found := given[name]; !found {

@@ -114,6 +114,28 @@ func (d *document) user(domain, id string) (params map[string]string, found bool
 	return nil, false
 }
 
+// userVariable is a variable of a user of the directory, by the rules of user,
+// or "".
+func (d *document) userVariable(domain, id, name string) (value string) {
+	x := named(d.section("directory"), "domain", domain)
+	for _, group := range child(x, "groups").SelectElements("group") {
+		for _, user := range child(group, "users").SelectElements("user") {
+			if user.SelectAttrValue("id", "") != id || user.SelectAttrValue("type", "") == "pointer" {
+				continue
+			}
+			for _, e := range []*etree.Element{x, group, user} {
+				for _, v := range child(e, "variables").SelectElements("variable") {
+					if v.SelectAttrValue("name", "") == name {
+						value = v.SelectAttrValue("value", "")
+					}
+				}
+			}
+			return value
+		}
+	}
+	return ""
+}
+
 // isTrue is switch_true (switch_utils.h:518).
 func isTrue(value string) bool {
 	switch strings.ToLower(value) {

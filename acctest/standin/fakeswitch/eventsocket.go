@@ -3,8 +3,10 @@ package fakeswitch
 import (
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +15,9 @@ import (
 
 // bindRetry passes between two tries to listen (mod_event_socket.c:2995).
 const bindRetry = 100 * time.Millisecond
+
+// noticePatience is how long a client may take to read that its connection ends.
+const noticePatience = time.Second
 
 // eventSocket is mod_event_socket from its loading to its unloading, through
 // which its settings stay as they were read (mod_event_socket.c:2871).
@@ -28,12 +33,13 @@ type eventSocket struct {
 	mu       sync.Mutex
 	listener net.Listener // nil until the address can be had
 	conns    map[net.Conn]struct{}
+	sessions map[*session]struct{} // those that were admitted
 }
 
 // newEventSocket reads event_socket.conf. What is absent, or empty, has
 // FreeSWITCH's default, the password too.
 func newEventSocket(owner *Switch, d *document) *eventSocket {
-	m := &eventSocket{owner: owner, unloaded: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	m := &eventSocket{owner: owner, unloaded: make(chan struct{}), conns: map[net.Conn]struct{}{}, sessions: map[*session]struct{}{}}
 	for _, s := range settings(child(d.file("event_socket.conf"), "settings")) {
 		switch {
 		case s.name == "listen-ip":
@@ -87,11 +93,12 @@ func (s *Switch) unloadEventSocket() {
 	if m.listener != nil {
 		_ = m.listener.Close()
 	}
-	for conn := range m.conns {
+	conns := slices.Collect(maps.Keys(m.conns))
+	m.mu.Unlock()
+	for _, conn := range conns {
 		sendNotice(conn, "The system is being shut down.\n")
 		_ = conn.Close()
 	}
-	m.mu.Unlock()
 	m.running.Wait()
 }
 
@@ -165,7 +172,26 @@ func (m *eventSocket) serve(conn net.Conn) {
 		_, _ = io.WriteString(conn, "Content-Type: text/rude-rejection\nContent-Length: "+strconv.Itoa(len(farewell))+"\n\n"+farewell)
 		return
 	}
-	newSession(m, conn).run()
+	s := newSession(m, conn)
+	m.mu.Lock()
+	m.sessions[s] = struct{}{}
+	m.mu.Unlock()
+	s.run()
+	m.mu.Lock()
+	delete(m.sessions, s)
+	m.mu.Unlock()
+}
+
+// publish offers an event to every listener, and throws out those that have
+// missed too many.
+func (m *eventSocket) publish(e *event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		if s.wanted.offer(e, m.owner.log) {
+			_ = s.conn.Close()
+		}
+	}
 }
 
 // admits asks every access list in turn: one that says no is enough.
@@ -185,7 +211,8 @@ func (m *eventSocket) admits(remote net.Addr) bool {
 }
 
 // sendNotice tells a client that its connection ends (mod_event_socket.c:648).
-// The words may not reach one that is gone already.
+// The words may not reach one that is gone already, or that does not read.
 func sendNotice(conn net.Conn, words string) {
+	_ = conn.SetWriteDeadline(time.Now().Add(noticePatience))
 	_, _ = io.WriteString(conn, "Content-Type: text/disconnect-notice\nContent-Length: "+strconv.Itoa(len(words))+"\n\n"+words)
 }

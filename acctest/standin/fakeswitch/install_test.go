@@ -27,7 +27,7 @@ func install(t *testing.T) *installation {
 		ConfDir: filepath.Join(dir, "conf"), LogDir: filepath.Join(dir, "log"), DBDir: filepath.Join(dir, "db"), RunDir: filepath.Join(dir, "run"),
 	}}
 	vanilla := filepath.Join("..", "..", "..", "..", "shared", "data", "vanilla-conf-1.10.12")
-	for _, part := range []string{"*.xml", "autoload_configs/acl.conf.xml", "autoload_configs/event_socket.conf.xml", "autoload_configs/logfile.conf.xml", "autoload_configs/sofia.conf.xml", "sip_profiles/*.xml", "sip_profiles/*/*.xml", "directory/*.xml", "directory/default/*1.xml"} {
+	for _, part := range []string{"*.xml", "autoload_configs/acl.conf.xml", "autoload_configs/event_socket.conf.xml", "autoload_configs/logfile.conf.xml", "autoload_configs/sofia.conf.xml", "sip_profiles/*.xml", "sip_profiles/*/*.xml", "directory/*.xml", "directory/default/*1.xml", "dialplan/*.xml", "dialplan/*/*.xml"} {
 		copyFiles(t, vanilla, part, in.ConfDir)
 	}
 	for _, d := range []string{in.LogDir, in.DBDir} {

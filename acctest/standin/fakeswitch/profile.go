@@ -22,10 +22,17 @@ type profile struct {
 	conn     *net.UDPConn
 	started  time.Time
 	serving  sync.WaitGroup
+	turn     sync.Mutex // one request at a time, as sofia-sip's thread has it
 
 	mu       sync.Mutex
 	settings map[string]string
 	nonces   map[string]uint64 // nonce to the last nonce count used with it
+	legs     map[string]*leg   // by Call-ID, those that ring or were answered
+
+	// What a rescan does not change: it is handed to sofia-sip, and to calls,
+	// when the profile starts.
+	userAgent string
+	sdpUser   string
 }
 
 // gateway is a registration elsewhere, of which there is only the line in
@@ -40,8 +47,10 @@ func openProfile(owner *Switch, d *document, x *etree.Element) (*profile, error)
 		started:  owner.now(),
 		settings: map[string]string{},
 		nonces:   map[string]uint64{},
+		legs:     map[string]*leg{},
 	}
 	p.apply(settings(child(x, "settings")))
+	p.introduce()
 	p.aliases = aliasesOf(d, x)
 	p.gateways = gatewaysOf(x)
 	port, err := strconv.ParseUint(p.value("sip-port", "5060"), 10, 16)
@@ -77,14 +86,24 @@ func (p *profile) serve() {
 		if err != nil {
 			continue
 		}
-		p.owner.trace("recv", string(packet[:n]), from)
-		r, err := parseRequest(string(packet[:n]))
-		if err != nil {
-			continue // a parser of SIP drops what it cannot read
-		}
-		for _, response := range p.answer(r, from) {
+		p.receive(string(packet[:n]), peer{from, "udp"}, func(response string) {
 			_, _ = p.conn.WriteToUDPAddrPort([]byte(response), from)
-		}
+		})
+	}
+}
+
+// receive answers a request. What is none is dropped, as a parser of SIP does.
+func (p *profile) receive(packet string, from peer, send func(string)) {
+	p.owner.trace("recv", packet, from)
+	r, err := parseRequest(packet)
+	if err != nil {
+		return
+	}
+	p.turn.Lock()
+	responses := p.answer(r, from)
+	p.turn.Unlock()
+	for _, response := range responses { // whoever does not read holds up himself only
+		send(response)
 	}
 }
 
@@ -116,10 +135,15 @@ func (p *profile) port() string {
 	return port
 }
 
-func (p *profile) url(port string) string {
+// host is the address that is bound, without brackets.
+func (p *profile) host() string {
 	host, _, _ := net.SplitHostPort(p.conn.LocalAddr().String())
-	return "sip:mod_sofia@" + net.JoinHostPort(host, port)
+	return host
 }
+
+func (p *profile) hostPort(port string) string { return net.JoinHostPort(p.host(), port) }
+
+func (p *profile) url(port string) string { return "sip:mod_sofia@" + p.hostPort(port) }
 
 // aliasesOf are the profile's other names: its <alias> elements, and the
 // domains that it answers for (parse_domain_tag, sofia.c).

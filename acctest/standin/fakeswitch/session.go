@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // session is one connection to the event socket (listener_run,
@@ -18,13 +19,18 @@ type session struct {
 	reader        *bufio.Reader
 	authenticated bool
 	over          bool
+	wanted        subscription
+	pumping       bool
+	ended         chan struct{}
+	sending       sync.Mutex // an event and a reply do not mix
 }
 
 func newSession(m *eventSocket, conn net.Conn) *session {
-	return &session{module: m, conn: conn, reader: bufio.NewReader(conn)}
+	return &session{module: m, conn: conn, reader: bufio.NewReader(conn), ended: make(chan struct{})}
 }
 
 func (s *session) run() {
+	defer close(s.ended)
 	if s.hangs() {
 		return
 	}
@@ -80,9 +86,44 @@ func (s *session) obey(command string) {
 		job := newUUID()
 		s.send("Content-Type: command/reply\nReply-Text: +OK Job-UUID: " + job + "\nJob-UUID: " + job + "\n\n")
 		s.module.owner.background(rest)
+	case s.authenticated && strings.HasPrefix(verb, "event"):
+		s.reply(s.wanted.add(strings.Fields(rest)))
+		s.pump()
+	case s.authenticated && strings.HasPrefix(verb, "nixevent"):
+		s.reply(s.wanted.remove(strings.Fields(rest)))
+	case s.authenticated && strings.HasPrefix(verb, "noevents"):
+		s.reply(s.wanted.end())
+	case s.authenticated && verb == "filter" && rest != "":
+		s.reply(s.wanted.filter(rest))
 	default:
 		s.reply("-ERR command not found")
 	}
+}
+
+// pump begins to send what the listener wants, once there is a queue.
+func (s *session) pump() {
+	s.wanted.mu.Lock()
+	queue := s.wanted.queue
+	s.wanted.mu.Unlock()
+	if queue == nil || s.pumping {
+		return
+	}
+	s.pumping = true
+	s.module.running.Add(1)
+	go func() {
+		defer s.module.running.Done()
+		for {
+			select {
+			case <-s.ended:
+				return
+			case e := <-queue:
+				if s.write(e.plain()) != nil {
+					_ = s.conn.Close()
+					return
+				}
+			}
+		}
+	}()
 }
 
 // readCommand reads a command and its headers, which are thrown away, to the
@@ -109,9 +150,16 @@ func (s *session) reply(text string) {
 }
 
 func (s *session) send(text string) {
-	if _, err := io.WriteString(s.conn, text); err != nil {
+	if s.write(text) != nil {
 		s.over = true
 	}
+}
+
+func (s *session) write(text string) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	_, err := io.WriteString(s.conn, text)
+	return err
 }
 
 // newUUID makes a random UUID (RFC 9562, version 4).

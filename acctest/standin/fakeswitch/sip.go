@@ -2,14 +2,13 @@ package fakeswitch
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // answer is what a profile sends back, in order, and what it logs on the way.
-func (p *profile) answer(r *request, from netip.AddrPort) []string {
+func (p *profile) answer(r *request, from peer) []string {
 	switch r.method {
 	case "REGISTER":
 		return p.register(r, from)
@@ -20,24 +19,27 @@ func (p *profile) answer(r *request, from netip.AddrPort) []string {
 	case "SUBSCRIBE":
 		return p.message(r, from, "auth-subscriptions")
 	case "OPTIONS":
-		return []string{r.respond("200 OK", from, "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, INFO, UPDATE, REGISTER, REFER, NOTIFY")}
+		return []string{p.respond(r, "200 OK", from, "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, INFO, UPDATE, REGISTER, REFER, NOTIFY")}
 	case "ACK":
 		return nil
-	case "BYE", "CANCEL":
-		return []string{r.respond("481 Call Does Not Exist", from)}
+	case "BYE":
+		return p.bye(r, from)
+	case "CANCEL":
+		return p.cancel(r, from)
 	default:
-		return []string{r.respond("501 Not Implemented", from)}
+		return []string{p.respond(r, "501 Not Implemented", from)}
 	}
 }
 
 // register always asks for credentials, whatever auth-calls says
 // (sofia_reg_handle_register, sofia_reg.c).
-func (p *profile) register(r *request, from netip.AddrPort) []string {
+func (p *profile) register(r *request, from peer) []string {
 	credentials := r.header("authorization")
 	switch v := p.judge(r, credentials, from); v {
 	case forbidden:
 		p.logAuth("failure", 1787, r, from)
-		return []string{r.respond("403 Forbidden", from)}
+		p.fireFailure(r, from)
+		return []string{p.respond(r, "403 Forbidden", from)}
 	case passed:
 		return []string{p.enrol(r, credentials, from)}
 	default:
@@ -45,43 +47,135 @@ func (p *profile) register(r *request, from netip.AddrPort) []string {
 	}
 }
 
-// invite rings nobody: a call that is let in ends with 404, and one without SDP
-// with 480.
-func (p *profile) invite(r *request, from netip.AddrPort) []string {
+// maxLegs is how many calls there may be at once (max-sessions of
+// switch.conf.xml).
+const maxLegs = 1000
+
+// invite is a new call (sofia_handle_sip_i_invite, sofia.c:10373), which goes to
+// the dialplan once it is let in. One without SDP ends there.
+func (p *profile) invite(r *request, from peer) []string {
 	if r.header("contact") == "" {
 		p.owner.log.line("ERR", "sofia.c:10451", "NO CONTACT!")
-		return []string{r.respond("400 Missing Contact Header", from)}
+		return []string{p.respond(r, "400 Missing Contact Header", from)}
+	}
+	if l := p.leg(r); l != nil {
+		return p.again(l, r)
+	}
+	if p.legCount() >= maxLegs {
+		return []string{p.respond(r, "503 Maximum Calls In Progress", from, "Retry-After: 300")}
 	}
 	user, host := r.address("from")
-	channel, uuid := "sofia/"+p.name+"/"+user+"@"+host, newUUID()
-	p.owner.log.session(uuid, "NOTICE", "switch_channel.c:1142", "New Channel %s [%s]", channel, uuid)
-	p.owner.log.session(uuid, "INFO", "sofia.c:10460 sofia_handle_sip_i_invite", "%s receiving invite from %s:%d version: %s  64bit call-id: %s",
-		channel, from.Addr().Unmap(), from.Port(), version, r.header("call-id"))
-	trying := r.respond("100 Trying", from)
+	l := &leg{profile: p, invite: r, from: from, uuid: newUUID(), channel: "sofia/" + p.name + "/" + user + "@" + host, context: p.value("context", "public"), created: p.owner.now()}
+	log := p.owner.log
+	log.session(l.uuid, "NOTICE", "switch_channel.c:1142", "New Channel %s [%s]", l.channel, l.uuid)
+	log.session(l.uuid, "INFO", "sofia.c:10460 sofia_handle_sip_i_invite", "%s receiving invite from %s:%d version: %s  64bit call-id: %s",
+		l.channel, from.Addr().Unmap(), from.Port(), version, r.header("call-id"))
+	trying := p.respond(r, "100 Trying", from)
 	credentials := r.header("proxy-authorization")
+	if credentials == "" {
+		credentials = r.header("authorization")
+	}
 	if p.flag("auth-calls") || credentials != "" {
 		switch p.judge(r, credentials, from) {
 		case forbidden:
 			p.logAuth("failure", 1787, r, from)
-			return []string{trying, r.respond("403 Forbidden", from)}
+			p.fireFailure(r, from)
+			return []string{trying, p.respond(r, "403 Forbidden", from)}
 		case stale:
 			return []string{trying, p.challenge(r, from, credentials != "")}
 		}
+		l.authorized = true
+		given := digestParams(credentials)
+		if context := p.owner.configuration().userVariable(p.value("force-register-domain", given["realm"]), given["username"], "user_context"); context != "" {
+			l.context = context
+		}
 	}
-	if r.body != "" {
-		p.owner.log.session(uuid, "DEBUG", "sofia.c:7515", "Remote SDP:\n%s\n", strings.ReplaceAll(r.body, "\r\n", "\n"))
-		p.owner.log.session(uuid, "NOTICE", "switch_channel.c:3352", "Hangup %s [CS_EXECUTE] [NO_ROUTE_DESTINATION]", channel)
-		return []string{trying, r.respond("404 Not Found", from)}
+	if r.body == "" {
+		log.session(l.uuid, "INFO", "sofia.c:8033", "No SDP in INVITE and 3pcc not enabled, hanging up.")
+		log.session(l.uuid, "NOTICE", "sofia.c:8035", "Hangup %s [CS_NEW] [MANDATORY_IE_MISSING]", l.channel)
+		return append([]string{trying}, l.hangUp("MANDATORY_IE_MISSING", "send_refuse")...)
 	}
-	p.owner.log.session(uuid, "INFO", "sofia.c:8033", "No SDP in INVITE and 3pcc not enabled, hanging up.")
-	p.owner.log.session(uuid, "NOTICE", "sofia.c:8035", "Hangup %s [CS_NEW] [MANDATORY_IE_MISSING]", channel)
-	return []string{trying, r.respond("480 Temporarily Unavailable", from)}
+	log.session(l.uuid, "DEBUG", "sofia.c:7515", "Remote SDP:\n%s\n", strings.ReplaceAll(r.body, "\r\n", "\n"))
+	number, _ := r.target()
+	log.session(l.uuid, "INFO", "mod_dialplan_xml.c:639", "Processing %s <%s>->%s in context %s", user, user, number, l.context)
+	switch o := p.owner.route(l.context, number); {
+	case o.answers:
+		p.keep(l)
+		return []string{trying, l.answer()}
+	case o.rings:
+		p.keep(l)
+		log.session(l.uuid, "NOTICE", "switch_channel.c:3482", "Ring-Ready %s!", l.channel)
+		return []string{trying, p.respond(r, "180 Ringing", from, l.contact())}
+	default:
+		if o.cause == "NO_ROUTE_DESTINATION" {
+			log.session(l.uuid, "INFO", "switch_core_state_machine.c:306", "No Route, Aborting")
+		}
+		log.session(l.uuid, "NOTICE", "switch_core_state_machine.c:307", "Hangup %s [CS_ROUTING] [%s]", l.channel, o.cause)
+		return append([]string{trying}, l.hangUp(o.cause, "send_refuse")...)
+	}
+}
+
+// again answers an INVITE of a call that there is: one sent a second time, or
+// one that changes the media.
+func (p *profile) again(l *leg, r *request) []string {
+	if !l.answered {
+		return []string{p.respond(l.invite, "180 Ringing", l.from, l.contact())}
+	}
+	r.tag = l.invite.tag
+	return []string{p.respondWith(r, "200 OK", l.from, l.sdp(), l.contact(), "Content-Type: application/sdp")}
+}
+
+// cancel ends a call that rings.
+func (p *profile) cancel(r *request, from peer) []string {
+	l := p.leg(r)
+	if l == nil || l.answered {
+		return []string{p.respond(r, "481 Call Does Not Exist", from)}
+	}
+	p.forget(l)
+	p.owner.log.session(l.uuid, "NOTICE", "sofia.c:8736", "Hangup %s [CS_EXECUTE] [ORIGINATOR_CANCEL]", l.channel)
+	return append([]string{p.respond(r, "200 OK", from)}, l.hangUp("ORIGINATOR_CANCEL", "recv_cancel")...)
+}
+
+// bye ends a call that was answered.
+func (p *profile) bye(r *request, from peer) []string {
+	l := p.leg(r)
+	if l == nil {
+		return []string{p.respond(r, "481 Call Does Not Exist", from)}
+	}
+	p.forget(l)
+	p.owner.log.session(l.uuid, "NOTICE", "sofia.c:1065", "Hangup %s [CS_EXECUTE] [NORMAL_CLEARING]", l.channel)
+	return append([]string{p.respond(r, "200 OK", from)}, l.hangUp("NORMAL_CLEARING", "recv_bye")...)
+}
+
+// leg is the call that a request belongs to, or nil.
+func (p *profile) leg(r *request) *leg {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.legs[r.header("call-id")]
+}
+
+func (p *profile) legCount() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.legs)
+}
+
+func (p *profile) keep(l *leg) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.legs[l.invite.header("call-id")] = l
+}
+
+func (p *profile) forget(l *leg) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.legs, l.invite.header("call-id"))
 }
 
 // message is MESSAGE and SUBSCRIBE, which are asked for credentials unless
 // setting says no (sofia.c:6119). Their challenge is logged as an INVITE's;
 // wrong credentials get 401 and no line (sofia_presence.c:4813).
-func (p *profile) message(r *request, from netip.AddrPort, setting string) []string {
+func (p *profile) message(r *request, from peer, setting string) []string {
 	if isTrue(p.value(setting, "true")) {
 		credentials := r.header("authorization")
 		if credentials == "" {
@@ -91,21 +185,21 @@ func (p *profile) message(r *request, from netip.AddrPort, setting string) []str
 			return []string{p.challenge(r, from, false)}
 		}
 		if p.judge(r, credentials, from) != passed {
-			return []string{r.respond("401 Unauthorized", from)}
+			return []string{p.respond(r, "401 Unauthorized", from)}
 		}
 	}
-	return []string{r.respond("202 Accepted", from)}
+	return []string{p.respond(r, "202 Accepted", from)}
 }
 
 // judge is verify, with no credentials at all to be asked for like stale ones.
-func (p *profile) judge(r *request, credentials string, from netip.AddrPort) verdict {
+func (p *profile) judge(r *request, credentials string, from peer) verdict {
 	if credentials == "" {
 		return stale
 	}
 	return p.verify(r, credentials, from)
 }
 
-func (p *profile) challenge(r *request, from netip.AddrPort, isStale bool) string {
+func (p *profile) challenge(r *request, from peer, isStale bool) string {
 	_, realm := r.address("to")
 	switch setting := p.value("challenge-realm", "auto_to"); strings.ToLower(setting) {
 	case "auto_to":
@@ -117,13 +211,13 @@ func (p *profile) challenge(r *request, from netip.AddrPort, isStale bool) strin
 	p.logAuth("challenge", 1842, r, from)
 	challenge := p.newChallenge(realm, isStale)
 	if r.method == "REGISTER" {
-		return r.respond("401 Unauthorized", from, "WWW-Authenticate: "+challenge)
+		return p.respond(r, "401 Unauthorized", from, "WWW-Authenticate: "+challenge)
 	}
-	return r.respond("407 Proxy Authentication Required", from, "Proxy-Authenticate: "+challenge)
+	return p.respond(r, "407 Proxy Authentication Required", from, "Proxy-Authenticate: "+challenge)
 }
 
 // logAuth writes the line for fail2ban, where the profile is told to.
-func (p *profile) logAuth(what string, line int, r *request, from netip.AddrPort) {
+func (p *profile) logAuth(what string, line int, r *request, from peer) {
 	if !p.flag("log-auth-failures") {
 		return
 	}
@@ -140,29 +234,34 @@ func (p *profile) logAuth(what string, line int, r *request, from netip.AddrPort
 type registration struct {
 	user, realm, contact string
 	expires              time.Time
-	from                 netip.AddrPort
+	from                 peer
 }
 
 // row is its line in "show registrations".
 func (r registration) row() string {
-	return fmt.Sprintf("%s,%s,,%s,%d,%s,%d,udp,,", r.user, r.realm, r.contact, r.expires.Unix(), r.from.Addr().Unmap(), r.from.Port())
+	return fmt.Sprintf("%s,%s,,%s,%d,%s,%d,%s,,", r.user, r.realm, r.contact, r.expires.Unix(), r.from.Addr().Unmap(), r.from.Port(), r.from.transport)
 }
 
 // enrol records or, for an expiry of 0, forgets a registration.
-func (p *profile) enrol(r *request, credentials string, from netip.AddrPort) string {
+func (p *profile) enrol(r *request, credentials string, from peer) string {
 	user, host := r.address("to")
 	realm := p.value("force-register-domain", host)
 	expires, err := strconv.Atoi(r.header("expires"))
 	if err != nil || expires < 0 {
 		expires = 3600
 	}
-	p.owner.mu.Lock()
-	defer p.owner.mu.Unlock()
-	if expires == 0 {
-		delete(p.owner.registrations, user+"@"+realm)
-		return r.respond("200 OK", from)
-	}
 	contact := strings.Trim(r.header("contact"), "<>")
-	p.owner.registrations[user+"@"+realm] = registration{user, realm, contact, p.owner.now().Add(time.Duration(expires) * time.Second), from}
-	return r.respond("200 OK", from, "Contact: <"+contact+">;expires="+strconv.Itoa(expires))
+	s := p.owner
+	s.mu.Lock()
+	if expires == 0 {
+		delete(s.registrations, user+"@"+realm)
+	} else {
+		s.registrations[user+"@"+realm] = registration{user, realm, contact, s.now().Add(time.Duration(expires) * time.Second), from}
+	}
+	s.mu.Unlock()
+	p.fireRegistration(r, credentials, realm, contact, expires, from)
+	if expires == 0 {
+		return p.respond(r, "200 OK", from)
+	}
+	return p.respond(r, "200 OK", from, "Contact: <"+contact+">;expires="+strconv.Itoa(expires))
 }

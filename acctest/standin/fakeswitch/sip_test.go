@@ -1,6 +1,7 @@
 package fakeswitch_test
 
 import (
+	"cmp"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,9 @@ type phone struct {
 	host string
 	seq  int
 	body string // of what is sent
+
+	agent  string // its User-Agent, or none
+	number string // who is called, where that is not the user
 }
 
 // call looks up where a profile listens and returns a phone for it.
@@ -53,18 +58,41 @@ func call(t *testing.T, in *installation, profile string) *phone {
 // send sends a request to and from user and returns the final response.
 func (p *phone) send(method, user string, headers ...string) string {
 	p.t.Helper()
+	p.write(method, user, headers...)
+	return p.receive(method, func(status string) bool { return !strings.HasPrefix(status, "1") })
+}
+
+// ring calls a user who does not answer.
+func (p *phone) ring(user string, headers ...string) {
+	p.t.Helper()
+	p.write("INVITE", user, headers...)
+	p.receive("INVITE", func(status string) bool { return strings.HasPrefix(status, "180 ") })
+}
+
+func (p *phone) write(method, user string, headers ...string) {
+	p.t.Helper()
 	p.seq++
 	address := fmt.Sprintf("<sip:%s@%s>", user, p.host)
-	lines := []string{
-		method + " sip:" + p.host + " SIP/2.0",
-		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bK%d;rport", p.conn.LocalAddr(), p.seq),
-		"From: " + address + ";tag=1", "To: " + address, "Call-ID: " + fmt.Sprint(p.seq) + "@x",
-		fmt.Sprintf("CSeq: %d %s", p.seq, method), "Contact: <sip:me@127.0.0.1:9>",
+	uri := "sip:" + p.host
+	if method == "INVITE" {
+		uri = "sip:" + cmp.Or(p.number, user) + "@" + p.host
 	}
-	packet := strings.Join(append(lines, headers...), "\r\n") + fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n", len(p.body)) + p.body
+	lines := append(slices.Clone(headers), // the first of a name counts
+		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bK%d;rport", p.conn.LocalAddr(), p.seq),
+		"From: "+address+";tag=1", "To: "+address, "Call-ID: "+fmt.Sprint(p.seq)+"@x",
+		fmt.Sprintf("CSeq: %d %s", p.seq, method), "Contact: <sip:me@127.0.0.1:9>")
+	if p.agent != "" {
+		lines = append(lines, "User-Agent: "+p.agent)
+	}
+	packet := method + " " + uri + " SIP/2.0\r\n" + strings.Join(lines, "\r\n") + fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n", len(p.body)) + p.body
 	if _, err := p.conn.Write([]byte(packet)); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// receive returns the first answer whose status is wanted.
+func (p *phone) receive(method string, wanted func(status string) bool) string {
+	p.t.Helper()
 	if err := p.conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		p.t.Fatal(err)
 	}
@@ -74,7 +102,7 @@ func (p *phone) send(method, user string, headers ...string) string {
 		if err != nil {
 			p.t.Fatalf("no answer to %s: %v", method, err)
 		}
-		if response := string(buffer[:n]); !strings.HasPrefix(response, "SIP/2.0 1") {
+		if response := string(buffer[:n]); wanted(statusOf(response)) {
 			return response
 		}
 	}
@@ -84,9 +112,9 @@ var challengeOf = regexp.MustCompile(`(?m)^(WWW|Proxy)-Authenticate: Digest real
 
 // login sends a request, answers its challenge with a password, and returns
 // the status line of the end.
-func (p *phone) login(method, user, password string) string {
+func (p *phone) login(method, user, password string, headers ...string) string {
 	p.t.Helper()
-	response := p.send(method, user)
+	response := p.send(method, user, headers...)
 	found := challengeOf.FindStringSubmatch(response)
 	if found == nil {
 		p.t.Fatalf("no challenge in %q", response)
@@ -96,8 +124,9 @@ func (p *phone) login(method, user, password string) string {
 	a1 := digest(user + ":" + realm + ":" + password)
 	a2 := digest(method + ":sip:" + p.host)
 	proof := digest(strings.Join([]string{a1, nonce, "00000001", "abc", "auth", a2}, ":"))
-	return statusOf(p.send(method, user, fmt.Sprintf(`%s: Digest username="%s", realm="%s", nonce="%s", uri="sip:%s", response="%s", algorithm=MD5, qop=auth, nc=00000001, cnonce="abc"`,
-		header, user, realm, nonce, p.host, proof)))
+	credentials := fmt.Sprintf(`%s: Digest username="%s", realm="%s", nonce="%s", uri="sip:%s", response="%s", algorithm=MD5, qop=auth, nc=00000001, cnonce="abc"`,
+		header, user, realm, nonce, p.host, proof)
+	return statusOf(p.send(method, user, append(headers, credentials)...))
 }
 
 func statusOf(response string) string {

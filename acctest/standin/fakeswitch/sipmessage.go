@@ -11,8 +11,16 @@ import (
 // lines keeps its line breaks, which FreeSWITCH writes to its log as they are.
 type request struct {
 	method  string
+	uri     string
 	headers []setting
 	body    string
+	tag     string // of the To header of its answers, once there is one
+}
+
+// peer is where a request came from, and over what: udp, tcp, tls, ws or wss.
+type peer struct {
+	netip.AddrPort
+	transport string
 }
 
 var compactNames = map[string]string{"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "o": "event"}
@@ -24,7 +32,7 @@ func parseRequest(packet string) (*request, error) {
 	if method == "" || !strings.HasSuffix(rest, " SIP/2.0") {
 		return nil, errors.New("no SIP request")
 	}
-	r := &request{method: method, body: body}
+	r := &request{method: method, uri: strings.TrimSuffix(rest, " SIP/2.0"), body: body}
 	for _, line := range lines[1:] {
 		if folded := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"); folded && len(r.headers) > 0 {
 			r.headers[len(r.headers)-1].value += "\r\n" + line
@@ -61,7 +69,13 @@ func (r *request) header(name string) string {
 // address splits the URI of a From, To or Contact into user and host. Whatever
 // stands before the last @ is the user, brackets and blanks too.
 func (r *request) address(name string) (user, host string) {
-	uri := r.header(name)
+	return splitURI(r.header(name))
+}
+
+// target splits the URI that a request is sent to.
+func (r *request) target() (user, host string) { return splitURI(r.uri) }
+
+func splitURI(uri string) (user, host string) {
 	if _, inside, found := strings.Cut(uri, "<"); found {
 		uri, _, _ = strings.Cut(inside, ">")
 	}
@@ -79,7 +93,7 @@ func (r *request) address(name string) (user, host string) {
 
 // respond makes a response to r that is sent to from. Each of more is a whole
 // header line.
-func (r *request) respond(status string, from netip.AddrPort, more ...string) string {
+func (r *request) respond(status string, from peer, body string, more ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %s\r\n", status)
 	first := true
@@ -95,13 +109,15 @@ func (r *request) respond(status string, from netip.AddrPort, more ...string) st
 	}
 	to := r.header("to")
 	if !strings.Contains(to, ";tag=") && !strings.HasPrefix(status, "100 ") {
-		to += ";tag=" + newUUID()[:8]
+		if r.tag == "" {
+			r.tag = newUUID()[:8]
+		}
+		to += ";tag=" + r.tag
 	}
 	fmt.Fprintf(&b, "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n", r.header("from"), to, r.header("call-id"), r.header("cseq"))
-	fmt.Fprintf(&b, "User-Agent: FreeSWITCH-mod_sofia/%s~64bit\r\n", version)
 	for _, line := range more {
 		b.WriteString(line + "\r\n")
 	}
-	b.WriteString("Content-Length: 0\r\n\r\n")
+	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
 	return b.String()
 }

@@ -40,7 +40,7 @@ func TestDigestParams(t *testing.T) {
 func FuzzRequest(f *testing.F) {
 	f.Add("REGISTER sip:x SIP/2.0\r\nv: SIP/2.0/UDP a;rport\r\nf: <sip:a@b>\r\nt: <sip:a@b>\r\ni: 1\r\nCSeq: 1 REGISTER\r\nAuthorization: Digest a=\"\r\n b\", c\r\n\r\n")
 	f.Add("INVITE sip:x SIP/2.0\r\n\r\n")
-	from := netip.MustParseAddrPort("192.0.2.1:5060")
+	from := peer{netip.MustParseAddrPort("192.0.2.1:5060"), "udp"}
 	f.Fuzz(func(t *testing.T, packet string) {
 		r, err := parseRequest(packet)
 		if err != nil {
@@ -49,7 +49,7 @@ func FuzzRequest(f *testing.F) {
 		digestParams(r.header("authorization"))
 		r.address("from")
 		r.address("to")
-		response := r.respond("401 Unauthorized", from)
+		response := r.respond("401 Unauthorized", from, "")
 		for _, want := range []string{"SIP/2.0 401 Unauthorized\r\nVia: ", "\r\nCall-ID: " + r.header("call-id") + "\r\n", ";tag="} {
 			if !strings.Contains(response, want) {
 				t.Errorf("no %q in %q, the answer to %q", want, response, packet)

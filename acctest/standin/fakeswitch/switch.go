@@ -1,7 +1,7 @@
 // Package fakeswitch is test code: it stands in for FreeSWITCH on machines
 // that have none, and imitates what FreeSWITCH 1.10.12 does with its
-// configuration, its event socket and the SIP requests of strangers. Calls are
-// entries of a list, for what must not end them.
+// configuration, its event socket and the SIP requests of strangers. Calls carry
+// no sound.
 //
 // What it imitates, with the place in FreeSWITCH's source:
 //
@@ -10,11 +10,16 @@
 //   - the event socket: its defaults (also for an empty password), its access
 //     list, one try of a password a connection, the settings kept until the
 //     module is loaded again (mod_event_socket.c);
+//   - the events of registrations and calls, to those who ask for them with
+//     "event plain", and how a listener that does not read is thrown out;
 //   - the API commands that a tool for the event socket needs
 //     (mod_commands.c, mod_sofia.c);
 //   - SIP over UDP on every profile: challenge, digest, registration, and the
 //     log lines of those (sofia.c, sofia_reg.c), in the form that
 //     shared/data/freeswitch-1.10.12-attack.log holds;
+//   - calls, as far as the number decides in the dialplan: answered, ringing at
+//     a registered phone until the caller gives up, or refused with the status
+//     of a cause (mod_sofia.c:292);
 //   - the log profiles of logfile.conf, by file, function and level, their
 //     rotation, and SIP traces, which come without a prefix (mod_logfile.c);
 //   - the two private keys made at the first start (switch_core_cert.c:250).
@@ -23,7 +28,10 @@
 // "exec-set") are not run, and a STUN server always answers with the machine's
 // own address; local_ip_v4 is the first address of an interface where there is
 // no route to the world, and not 127.0.0.1; keys are elliptic; SIP has neither
-// TCP nor TLS nor access lists, and answers go where the request came from.
+// TCP nor TLS nor access lists, and answers go where the request came from;
+// there is no voicemail, a registered phone is not really called, and a call
+// that was challenged and given up leaves no event; a filter of events with a
+// regular expression fits nothing.
 //
 // It shares no code with what it tests, so that a fault in a parser cannot
 // hide behind the same fault here.
@@ -71,6 +79,10 @@ type Switch struct {
 	closing sync.Once
 	closed  error
 	reload  sync.Mutex // one "reload" at a time (mod_commands.c:2819)
+	uuid    string     // Core-UUID
+
+	events   sync.Mutex // guards sequence, and keeps events in its order
+	sequence uint64
 
 	mu            sync.Mutex // guards what follows
 	variables     map[string]string
@@ -96,6 +108,7 @@ func Start(o Options) (*Switch, error) {
 		started:       time.Now(),
 		now:           time.Now,
 		stopped:       make(chan struct{}),
+		uuid:          newUUID(),
 		variables:     coreVariables(o),
 		profiles:      map[string]*profile{},
 		registrations: map[string]registration{},

@@ -2,7 +2,6 @@ package fakeswitch
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 )
@@ -10,7 +9,7 @@ import (
 // trace logs a packet while "sofia global siptrace on" holds. Its lines come
 // without any prefix but three blanks (tport_logging.c, by way of sofia.c:3627),
 // whoever wrote them.
-func (s *Switch) trace(verb string, packet string, peer netip.AddrPort) {
+func (s *Switch) trace(verb string, packet string, from peer) {
 	s.mu.Lock()
 	tracing := s.tracing
 	s.mu.Unlock()
@@ -19,7 +18,7 @@ func (s *Switch) trace(verb string, packet string, peer netip.AddrPort) {
 	}
 	const rule = "   ------------------------------------------------------------------------\n"
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %d bytes from udp/[%s]:%d at %s:\n%s", verb, len(packet), peer.Addr().Unmap(), peer.Port(), time.Now().Format("15:04:05.000000"), rule)
+	fmt.Fprintf(&b, "%s %d bytes from %s/[%s]:%d at %s:\n%s", verb, len(packet), from.transport, from.Addr().Unmap(), from.Port(), time.Now().Format("15:04:05.000000"), rule)
 	for line := range strings.SplitSeq(strings.ReplaceAll(packet, "\r\n", "\n"), "\n") {
 		b.WriteString("   " + line + "\n")
 	}
