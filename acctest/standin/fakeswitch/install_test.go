@@ -43,6 +43,8 @@ func install(t *testing.T) *installation {
   <X-PRE-PROCESS cmd="set" data="domain=$${local_ip_v4}"`)
 	in.edit(t, "vars.xml", "internal_sip_port=5060", "internal_sip_port=0")
 	in.edit(t, "vars.xml", "external_sip_port=5080", "external_sip_port=0")
+	in.edit(t, "sip_profiles/internal.xml", `"ws-binding"  value=":5066"`, `"ws-binding" value=""`)
+	in.edit(t, "sip_profiles/internal.xml", `"wss-binding" value=":7443"`, `"wss-binding" value=""`)
 	return in
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/beevik/etree"
 )
 
-// profile is a SIP profile that runs: a UDP socket and the settings that it
-// had when it was started or last rescanned.
+// profile is a SIP profile that runs: its sockets, and the settings that it had
+// when it was started or last rescanned.
 type profile struct {
 	owner    *Switch
 	name     string
@@ -24,10 +24,14 @@ type profile struct {
 	serving  sync.WaitGroup
 	turn     sync.Mutex // one request at a time, as sofia-sip's thread has it
 
+	listeners map[string]net.Listener // by transport
+
 	mu       sync.Mutex
 	settings map[string]string
 	nonces   map[string]uint64 // nonce to the last nonce count used with it
 	legs     map[string]*leg   // by Call-ID, those that ring or were answered
+	streams  map[net.Conn]struct{}
+	closed   bool
 
 	// What a rescan does not change: it is handed to sofia-sip, and to calls,
 	// when the profile starts.
@@ -39,7 +43,7 @@ type profile struct {
 // "sofia status".
 type gateway struct{ name, to, state string }
 
-// openProfile binds a profile's address; owner.mu is held.
+// openProfile binds a profile's addresses; owner.mu is held.
 func openProfile(owner *Switch, d *document, x *etree.Element) (*profile, error) {
 	p := &profile{
 		owner:    owner,
@@ -48,6 +52,9 @@ func openProfile(owner *Switch, d *document, x *etree.Element) (*profile, error)
 		settings: map[string]string{},
 		nonces:   map[string]uint64{},
 		legs:     map[string]*leg{},
+		streams:  map[net.Conn]struct{}{},
+
+		listeners: map[string]net.Listener{},
 	}
 	p.apply(settings(child(x, "settings")))
 	p.introduce()
@@ -61,17 +68,31 @@ func openProfile(owner *Switch, d *document, x *etree.Element) (*profile, error)
 	if ip == nil {
 		return nil, fmt.Errorf("sip-ip %q is no address", p.value("sip-ip", ""))
 	}
-	p.conn, err = net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: int(port)})
-	if err != nil {
+	if err := p.open(ip, int(port)); err != nil {
+		p.close()
 		return nil, err
 	}
-	p.serving.Add(1)
+	p.serving.Add(1 + len(p.listeners))
 	go p.serve()
+	for transport, listener := range p.listeners {
+		go p.accept(transport, listener)
+	}
 	return p, nil
 }
 
 func (p *profile) close() {
-	_ = p.conn.Close()
+	if p.conn != nil {
+		_ = p.conn.Close()
+	}
+	for _, listener := range p.listeners {
+		_ = listener.Close()
+	}
+	p.mu.Lock()
+	p.closed = true
+	for conn := range p.streams {
+		_ = conn.Close()
+	}
+	p.mu.Unlock()
 	p.serving.Wait()
 }
 
@@ -132,6 +153,12 @@ func (p *profile) flag(name string) bool { return isTrue(p.value(name, "")) }
 // port is the one that is bound.
 func (p *profile) port() string {
 	_, port, _ := net.SplitHostPort(p.conn.LocalAddr().String())
+	return port
+}
+
+// portOf is the port of a transport that is listened on.
+func (p *profile) portOf(transport string) string {
+	_, port, _ := net.SplitHostPort(p.listeners[transport].Addr().String())
 	return port
 }
 

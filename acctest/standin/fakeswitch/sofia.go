@@ -130,7 +130,7 @@ func (s *Switch) sofiaStatus() string {
 		}
 		fmt.Fprintf(&b, "%25s\t%s\t  %40s\t%s (%d)\n", p.name, "profile", p.url(p.port()), "RUNNING", 0)
 		if p.flag("tls") {
-			fmt.Fprintf(&b, "%25s\t%s\t  %40s\t%s (%d) (TLS)\n", p.name, "profile", p.url(p.value("tls-sip-port", "5061")), "RUNNING", 0)
+			fmt.Fprintf(&b, "%25s\t%s\t  %40s\t%s (%d) (TLS)\n", p.name, "profile", p.url(p.portOf("tls")), "RUNNING", 0)
 		}
 		for _, g := range p.gateways {
 			fmt.Fprintf(&b, "%25s\t%s\t  %40s\t%s\n", p.name+"::"+g.name, "gateway", g.to, g.state)

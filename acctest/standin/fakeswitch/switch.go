@@ -14,7 +14,8 @@
 //     "event plain", and how a listener that does not read is thrown out;
 //   - the API commands that a tool for the event socket needs
 //     (mod_commands.c, mod_sofia.c);
-//   - SIP over UDP on every profile: challenge, digest, registration, and the
+//   - SIP on every profile, over UDP, TCP, TLS and WebSockets (answers go back
+//     the way the request came): challenge, digest, registration, and the
 //     log lines of those (sofia.c, sofia_reg.c), in the form that
 //     shared/data/freeswitch-1.10.12-attack.log holds;
 //   - calls, as far as the number decides in the dialplan: answered, ringing at
@@ -27,8 +28,8 @@
 // Where it departs from FreeSWITCH: commands in the configuration ("exec",
 // "exec-set") are not run, and a STUN server always answers with the machine's
 // own address; local_ip_v4 is the first address of an interface where there is
-// no route to the world, and not 127.0.0.1; keys are elliptic; SIP has neither
-// TCP nor TLS nor access lists, and answers go where the request came from;
+// no route to the world, and not 127.0.0.1; keys are elliptic; SIP has
+// no access lists, and a profile that is "tls-only" listens on UDP and TCP too;
 // there is no voicemail, a registered phone is not really called, and a call
 // that was challenged and given up leaves no event; a filter of events with a
 // regular expression fits nothing.
