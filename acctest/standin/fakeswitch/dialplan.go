@@ -18,14 +18,13 @@ type outcome struct {
 const maxTransfers = 10
 
 // route walks through the dialplan (mod_dialplan_xml.c), as far as the number
-// that is called decides: an extension with a condition on anything else is
-// passed over. Voicemail is not imitated, so a user who is not registered is
-// not answered for.
+// that is called decides: a condition on anything else never holds. Voicemail is
+// not imitated, so a user who is not registered is not answered for.
 func (s *Switch) route(context, number string) outcome {
 	d := s.configuration()
 	for range maxTransfers {
-		actions, found := d.actions(context, number)
-		if !found {
+		actions := d.actions(context, number)
+		if len(actions) == 0 {
 			return outcome{cause: "NO_ROUTE_DESTINATION"}
 		}
 		to, ends := s.run(actions)
@@ -40,15 +39,19 @@ func (s *Switch) route(context, number string) outcome {
 	return outcome{cause: "EXCHANGE_ROUTING_ERROR"}
 }
 
-// actions are those of the first extension that takes the number and does
-// something final, with the groups of its expression put in.
-func (d *document) actions(context, number string) ([]setting, bool) {
+// actions are those of the extensions that take the number, up to the first that
+// does not say "continue", with the groups of their expressions put in
+// (parse_exten, mod_dialplan_xml.c).
+func (d *document) actions(context, number string) []setting {
+	var actions []setting
 	for _, extension := range named(d.section("dialplan"), "context", context).SelectElements("extension") {
-		var actions []setting
-		applies := false
+		takes := false
 		for _, condition := range extension.SelectElements("condition") {
-			groups, takes := matches(condition, number)
-			if applies = takes; !applies {
+			var groups []string
+			if groups, takes = holds(condition, number); !takes {
+				if condition.SelectAttrValue("break", "") == "never" {
+					continue
+				}
 				break
 			}
 			for _, e := range condition.SelectElements("action") {
@@ -59,17 +62,19 @@ func (d *document) actions(context, number string) ([]setting, bool) {
 				actions = append(actions, setting{e.SelectAttrValue("application", ""), data})
 			}
 		}
-		if applies && !isTrue(extension.SelectAttrValue("continue", "")) {
-			return actions, true
+		if takes && !isTrue(extension.SelectAttrValue("continue", "")) {
+			break
 		}
 	}
-	return nil, false
+	return actions
 }
 
-// matches says whether a condition is one on the called number, and holds.
-func matches(condition *etree.Element, number string) ([]string, bool) {
+// holds says whether a condition holds: one on the called number by its
+// expression, one on nothing always, and one on anything else, the time for
+// example, never.
+func holds(condition *etree.Element, number string) ([]string, bool) {
 	if condition.SelectAttrValue("field", "") != "destination_number" {
-		return nil, false
+		return nil, len(condition.Attr) == 0
 	}
 	expression, err := regexp.Compile(condition.SelectAttrValue("expression", ""))
 	if err != nil {

@@ -15,13 +15,16 @@ func TestStrangersCalls(t *testing.T) {
 		cause                      string // in the log, or ""
 		edit                       [2]string
 	}{
-		{"nowhere", "9011442071838", anSDP, "404 Not Found", "NO_ROUTE_DESTINATION", [2]string{}},
+		{"nowhere", "9011442071838", anSDP, "480 Temporarily Unavailable", "NORMAL_CLEARING", [2]string{}}, // seen of FreeSWITCH 1.10.12
+		{"nowhere, and nothing is done with all calls", "9011442071838", anSDP, "404 Not Found", "NO_ROUTE_DESTINATION", [2]string{`<extension name="outside_call" continue="true">
+      <condition>`, `<extension name="outside_call" continue="true">
+      <condition field="destination_number" expression="^x$">`}},
 		{"without SDP", "1001", "", "480 Temporarily Unavailable", "MANDATORY_IE_MISSING", [2]string{}},
 		{"a phone that is not there", "1001", anSDP, "480 Temporarily Unavailable", "USER_NOT_REGISTERED", [2]string{}},
 		{"a number of its own", "5551212", anSDP, "480 Temporarily Unavailable", "USER_NOT_REGISTERED", [2]string{}},
 		{"a conference", "3500", anSDP, "200 OK", "", [2]string{}},
-		{"a conference for phones", "3001", anSDP, "404 Not Found", "NO_ROUTE_DESTINATION", [2]string{}},
-		{"what the tree no longer has", "3500", anSDP, "404 Not Found", "NO_ROUTE_DESTINATION", [2]string{`^(3[5-8][01][0-9])$`, `^x$`}},
+		{"a conference for phones", "3001", anSDP, "480 Temporarily Unavailable", "NORMAL_CLEARING", [2]string{}},
+		{"what the tree no longer has", "3500", anSDP, "480 Temporarily Unavailable", "NORMAL_CLEARING", [2]string{`^(3[5-8][01][0-9])$`, `^x$`}},
 		{"a hangup", "666", anSDP, "486 Busy Here", "USER_BUSY", [2]string{`<extension name="unloop">`,
 			`<extension name="busy"><condition field="destination_number" expression="^666$"><action application="hangup" data="USER_BUSY"/></condition></extension><extension name="unloop">`}},
 		{"round in a circle", "667", anSDP, "483 Too Many Hops", "EXCHANGE_ROUTING_ERROR", [2]string{`<extension name="unloop">`,

@@ -33,7 +33,11 @@ func (s *Switch) fire(place, name, subclass string, headers ...setting) {
 		return
 	}
 	now := s.now()
-	e := &event{name: name, subclass: subclass, headers: []setting{ // switch_event.c:1972
+	e := &event{name: name, subclass: subclass}
+	if subclass != "" {
+		e.headers = append(e.headers, setting{"Event-Subclass", subclass})
+	}
+	e.headers = append(e.headers, []setting{ // switch_event.c:1972
 		{"Event-Name", name},
 		{"Core-UUID", s.uuid},
 		{"FreeSWITCH-Hostname", host},
@@ -47,10 +51,7 @@ func (s *Switch) fire(place, name, subclass string, headers ...setting) {
 		{"Event-Calling-Function", function},
 		{"Event-Calling-Line-Number", line},
 		{"Event-Sequence", strconv.FormatUint(s.sequence, 10)},
-	}}
-	if subclass != "" {
-		e.headers = append(e.headers, setting{"Event-Subclass", subclass})
-	}
+	}...)
 	e.headers = append(e.headers, headers...)
 	m.publish(e)
 }

@@ -93,7 +93,7 @@ func TestEvents(t *testing.T) {
 	}{
 		{"a registration", func(internal, _ *phone) { internal.login("REGISTER", "1001", "1234") }, []map[string]string{{
 			"Event-Name": "CUSTOM", "Event-Subclass": "sofia::register", "profile-name": "internal", "from-user": "1001", "from-host": "127.0.0.1",
-			"username": "1001", "realm": "127.0.0.1", "network-ip": "127.0.0.1", "network-port": "PORT", "expires": "3600", "user-agent": "probe/1 (x:y)",
+			"username": "1001", "realm": "127.0.0.1", "network-ip": "127.0.0.1", "network-port": "PORT", "expires": "300", "user-agent": "probe/1 (x:y)",
 			"contact": `"" <sip:me@127.0.0.1:9>`, "Event-Calling-File": "sofia_reg.c",
 		}}, nil},
 		{"a wrong password", func(internal, _ *phone) { internal.login("REGISTER", "1001", "wrong") }, []map[string]string{{
@@ -102,7 +102,9 @@ func TestEvents(t *testing.T) {
 		}}, []string{"username"}},
 		{"a wrong password of a call", func(internal, _ *phone) { internal.login("INVITE", "1001", "wrong") }, []map[string]string{{
 			"Event-Subclass": "sofia::register_failure", "registration-type": "INVITE", "network-ip": "127.0.0.1",
-		}}, nil},
+		}, {
+			"Event-Name": "CHANNEL_HANGUP_COMPLETE", "Hangup-Cause": "CALL_REJECTED", "variable_sip_from_user": "1001",
+		}}, []string{"variable_sip_network_ip", "Caller-Network-Addr", "variable_sofia_profile_name"}},
 		{"a registration's end", func(internal, _ *phone) { internal.login("REGISTER", "1001", "1234", "Expires: 0") }, []map[string]string{{
 			"Event-Subclass": "sofia::unregister", "profile-name": "internal", "username": "1001", "network-ip": "127.0.0.1", "network-port": "PORT", "expires": "0",
 		}}, nil},
@@ -115,7 +117,7 @@ func TestEvents(t *testing.T) {
 			external.body = sdp
 			external.send("INVITE", "9011442071838", "Call-ID: nowhere@x")
 		}, []map[string]string{{
-			"Hangup-Cause": "NO_ROUTE_DESTINATION", "Caller-Destination-Number": "9011442071838", "Caller-Context": "public", "variable_sip_call_id": "nowhere@x",
+			"Hangup-Cause": "NORMAL_CLEARING", "Caller-Destination-Number": "9011442071838", "Caller-Context": "public", "variable_sip_call_id": "nowhere@x",
 		}}, nil},
 		{"a call that is answered", func(_, external *phone) {
 			external.body = sdp

@@ -3,10 +3,11 @@ package fakeswitch
 import "strings"
 
 // What a profile says of itself where nobody tells it otherwise (sofia.c:4627,
-// 6191).
+// 6191, 4669).
 const (
-	defaultUserAgent = "FreeSWITCH-mod_sofia/" + version + "~64bit"
-	defaultSDPUser   = "FreeSWITCH"
+	defaultUserAgent   = "FreeSWITCH-mod_sofia/" + version + "~64bit"
+	defaultSDPUser     = "FreeSWITCH"
+	defaultContactUser = "mod_sofia"
 )
 
 // introduce reads the settings that say what a profile calls itself. An empty
@@ -14,6 +15,7 @@ const (
 // empty username is like none at all (switch_core_media.c:1999).
 func (p *profile) introduce() {
 	p.userAgent, p.sdpUser = defaultUserAgent, p.value("username", defaultSDPUser)
+	p.contactUser = p.value("contact-user", defaultContactUser)
 	if agent, given := p.settings["user-agent-string"]; given {
 		p.userAgent = agent
 	}
@@ -27,8 +29,34 @@ func (p *profile) respond(r *request, status string, to peer, more ...string) st
 
 // respondWith is respond with a body.
 func (p *profile) respondWith(r *request, status string, to peer, body string, more ...string) string {
-	if !strings.EqualFold(p.userAgent, "_undef_") {
-		more = append(more, "User-Agent: "+p.userAgent)
+	headers := append(p.agent(), more...)
+	if strings.HasPrefix(status, "100 ") {
+		return r.respond(status, to, body, headers...)
 	}
-	return r.respond(status, to, body, more...)
+	if r.method == "INVITE" || r.method == "OPTIONS" {
+		headers = append(headers, "Accept: application/sdp")
+	}
+	headers = append(headers, p.abilities()...)
+	switch r.method {
+	case "INVITE", "OPTIONS", "PUBLISH", "SUBSCRIBE", "NOTIFY", "REFER":
+		headers = append(headers, "Allow-Events: "+strings.Join(p.allowedEvents(), ", "))
+	}
+	return r.respond(status, to, body, headers...)
+}
+
+// refusal is what sofia-sip answers by itself (nua_server.c:118).
+func (p *profile) refusal(r *request, status string, to peer, more ...string) string {
+	return r.respond(status, to, "", append(append(p.agent(), p.abilities()...), more...)...)
+}
+
+func (p *profile) abilities() []string {
+	return []string{"Allow: " + strings.Join(p.allowed(), ", "), "Supported: " + supported}
+}
+
+// agent is the header that says who answers.
+func (p *profile) agent() []string {
+	if strings.EqualFold(p.userAgent, "_undef_") {
+		return nil
+	}
+	return []string{"User-Agent: " + p.userAgent}
 }

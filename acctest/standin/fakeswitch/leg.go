@@ -15,6 +15,7 @@ type leg struct {
 	uuid       string
 	channel    string // its name: sofia/PROFILE/USER@HOST
 	context    string
+	letIn      bool // it was not refused for its credentials
 	authorized bool // it brought credentials that were right
 	answered   bool
 	created    time.Time
@@ -36,7 +37,7 @@ func (l *leg) hangUp(cause, disposition string) []string {
 	s := l.profile.owner
 	s.log.session(l.uuid, "DEBUG", "mod_sofia.c:469", "Channel %s hanging up, cause: %s", l.channel, cause)
 	var responses []string
-	if !l.answered {
+	if !l.answered && l.letIn {
 		status := statusOf(cause)
 		code, _, _ := strings.Cut(status, " ")
 		s.log.session(l.uuid, "DEBUG", "mod_sofia.c:614", "Responding to INVITE with: %s", code)
@@ -72,6 +73,10 @@ func (l *leg) headers(state, cause, disposition string) []setting {
 		setting{"Answer-State", answerState})
 	if cause != "" {
 		headers = append(headers, setting{"Hangup-Cause", cause}) // a second time, as FreeSWITCH does
+	}
+	if !l.letIn { // who it is was not looked at yet
+		return append(headers, setting{"variable_direction", "inbound"}, setting{"variable_uuid", l.uuid}, setting{"variable_sip_from_user", fromUser},
+			setting{"variable_sip_from_host", fromHost}, setting{"variable_sip_call_id", l.invite.header("call-id")}, setting{"variable_hangup_cause", cause})
 	}
 	headers = append(headers,
 		setting{"Caller-Direction", "inbound"},

@@ -35,8 +35,7 @@ type profile struct {
 
 	// What a rescan does not change: it is handed to sofia-sip, and to calls,
 	// when the profile starts.
-	userAgent string
-	sdpUser   string
+	userAgent, sdpUser, contactUser string
 }
 
 // gateway is a registration elsewhere, of which there is only the line in
@@ -170,7 +169,7 @@ func (p *profile) host() string {
 
 func (p *profile) hostPort(port string) string { return net.JoinHostPort(p.host(), port) }
 
-func (p *profile) url(port string) string { return "sip:mod_sofia@" + p.hostPort(port) }
+func (p *profile) url(port string) string { return "sip:" + p.contactUser + "@" + p.hostPort(port) }
 
 // aliasesOf are the profile's other names: its <alias> elements, and the
 // domains that it answers for (parse_domain_tag, sofia.c).

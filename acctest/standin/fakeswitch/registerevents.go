@@ -36,7 +36,7 @@ func (p *profile) fireRegistration(r *request, credentials, realm, contact strin
 func (p *profile) fireFailure(r *request, from peer) {
 	user, host := r.address("to")
 	kind := "INVITE"
-	if r.method == "REGISTER" {
+	if r.registers() {
 		kind = "REGISTER"
 	}
 	p.owner.fire("sofia_reg.c:1792 sofia_reg_handle_register_token", "CUSTOM", registerFailed,

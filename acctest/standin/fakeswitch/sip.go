@@ -7,30 +7,6 @@ import (
 	"time"
 )
 
-// answer is what a profile sends back, in order, and what it logs on the way.
-func (p *profile) answer(r *request, from peer) []string {
-	switch r.method {
-	case "REGISTER":
-		return p.register(r, from)
-	case "INVITE":
-		return p.invite(r, from)
-	case "MESSAGE":
-		return p.message(r, from, "auth-messages")
-	case "SUBSCRIBE":
-		return p.message(r, from, "auth-subscriptions")
-	case "OPTIONS":
-		return []string{p.respond(r, "200 OK", from, "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, INFO, UPDATE, REGISTER, REFER, NOTIFY")}
-	case "ACK":
-		return nil
-	case "BYE":
-		return p.bye(r, from)
-	case "CANCEL":
-		return p.cancel(r, from)
-	default:
-		return []string{p.respond(r, "501 Not Implemented", from)}
-	}
-}
-
 // register always asks for credentials, whatever auth-calls says
 // (sofia_reg_handle_register, sofia_reg.c).
 func (p *profile) register(r *request, from peer) []string {
@@ -70,7 +46,6 @@ func (p *profile) invite(r *request, from peer) []string {
 	log.session(l.uuid, "NOTICE", "switch_channel.c:1142", "New Channel %s [%s]", l.channel, l.uuid)
 	log.session(l.uuid, "INFO", "sofia.c:10460 sofia_handle_sip_i_invite", "%s receiving invite from %s:%d version: %s  64bit call-id: %s",
 		l.channel, from.Addr().Unmap(), from.Port(), version, r.header("call-id"))
-	trying := p.respond(r, "100 Trying", from)
 	credentials := r.header("proxy-authorization")
 	if credentials == "" {
 		credentials = r.header("authorization")
@@ -80,9 +55,11 @@ func (p *profile) invite(r *request, from peer) []string {
 		case forbidden:
 			p.logAuth("failure", 1787, r, from)
 			p.fireFailure(r, from)
-			return []string{trying, p.respond(r, "403 Forbidden", from)}
+			log.session(l.uuid, "NOTICE", "sofia.c:2417", "Hangup %s [CS_NEW] [CALL_REJECTED]", l.channel)
+			l.hangUp("CALL_REJECTED", "")
+			return []string{p.respond(r, "403 Forbidden", from)}
 		case stale:
-			return []string{trying, p.challenge(r, from, credentials != "")}
+			return []string{p.challenge(r, from, credentials != "")}
 		}
 		l.authorized = true
 		given := digestParams(credentials)
@@ -90,11 +67,13 @@ func (p *profile) invite(r *request, from peer) []string {
 			l.context = context
 		}
 	}
+	l.letIn = true
 	if r.body == "" {
 		log.session(l.uuid, "INFO", "sofia.c:8033", "No SDP in INVITE and 3pcc not enabled, hanging up.")
 		log.session(l.uuid, "NOTICE", "sofia.c:8035", "Hangup %s [CS_NEW] [MANDATORY_IE_MISSING]", l.channel)
-		return append([]string{trying}, l.hangUp("MANDATORY_IE_MISSING", "send_refuse")...)
+		return l.hangUp("MANDATORY_IE_MISSING", "send_refuse")
 	}
+	trying := p.respond(r, "100 Trying", from)
 	log.session(l.uuid, "DEBUG", "sofia.c:7515", "Remote SDP:\n%s\n", strings.ReplaceAll(r.body, "\r\n", "\n"))
 	number, _ := r.target()
 	log.session(l.uuid, "INFO", "mod_dialplan_xml.c:639", "Processing %s <%s>->%s in context %s", user, user, number, l.context)
@@ -107,10 +86,12 @@ func (p *profile) invite(r *request, from peer) []string {
 		log.session(l.uuid, "NOTICE", "switch_channel.c:3482", "Ring-Ready %s!", l.channel)
 		return []string{trying, p.respond(r, "180 Ringing", from, l.contact())}
 	default:
+		state, line := "CS_EXECUTE", 384
 		if o.cause == "NO_ROUTE_DESTINATION" {
 			log.session(l.uuid, "INFO", "switch_core_state_machine.c:306", "No Route, Aborting")
+			state, line = "CS_ROUTING", 307
 		}
-		log.session(l.uuid, "NOTICE", "switch_core_state_machine.c:307", "Hangup %s [CS_ROUTING] [%s]", l.channel, o.cause)
+		log.session(l.uuid, "NOTICE", "switch_core_state_machine.c:"+strconv.Itoa(line), "Hangup %s [%s] [%s]", l.channel, state, o.cause)
 		return append([]string{trying}, l.hangUp(o.cause, "send_refuse")...)
 	}
 }
@@ -129,7 +110,7 @@ func (p *profile) again(l *leg, r *request) []string {
 func (p *profile) cancel(r *request, from peer) []string {
 	l := p.leg(r)
 	if l == nil || l.answered {
-		return []string{p.respond(r, "481 Call Does Not Exist", from)}
+		return []string{r.respond("481 Call/Transaction Does Not Exist", from, "")}
 	}
 	p.forget(l)
 	p.owner.log.session(l.uuid, "NOTICE", "sofia.c:8736", "Hangup %s [CS_EXECUTE] [ORIGINATOR_CANCEL]", l.channel)
@@ -140,7 +121,7 @@ func (p *profile) cancel(r *request, from peer) []string {
 func (p *profile) bye(r *request, from peer) []string {
 	l := p.leg(r)
 	if l == nil {
-		return []string{p.respond(r, "481 Call Does Not Exist", from)}
+		return []string{p.refusal(r, "481 Call Does Not Exist", from)}
 	}
 	p.forget(l)
 	p.owner.log.session(l.uuid, "NOTICE", "sofia.c:1065", "Hangup %s [CS_EXECUTE] [NORMAL_CLEARING]", l.channel)
@@ -175,8 +156,8 @@ func (p *profile) forget(l *leg) {
 // message is MESSAGE and SUBSCRIBE, which are asked for credentials unless
 // setting says no (sofia.c:6119). Their challenge is logged as an INVITE's;
 // wrong credentials get 401 and no line (sofia_presence.c:4813).
-func (p *profile) message(r *request, from peer, setting string) []string {
-	if isTrue(p.value(setting, "true")) {
+func (p *profile) message(r *request, from peer, asks bool) []string {
+	if asks {
 		credentials := r.header("authorization")
 		if credentials == "" {
 			credentials = r.header("proxy-authorization")
@@ -210,7 +191,7 @@ func (p *profile) challenge(r *request, from peer, isStale bool) string {
 	}
 	p.logAuth("challenge", 1842, r, from)
 	challenge := p.newChallenge(realm, isStale)
-	if r.method == "REGISTER" {
+	if r.registers() {
 		return p.respond(r, "401 Unauthorized", from, "WWW-Authenticate: "+challenge)
 	}
 	return p.respond(r, "407 Proxy Authentication Required", from, "Proxy-Authenticate: "+challenge)
@@ -222,7 +203,7 @@ func (p *profile) logAuth(what string, line int, r *request, from peer) {
 		return
 	}
 	method := "INVITE"
-	if r.method == "REGISTER" {
+	if r.registers() {
 		method = "REGISTER"
 	}
 	user, host := r.address("to")
@@ -248,7 +229,7 @@ func (p *profile) enrol(r *request, credentials string, from peer) string {
 	realm := p.value("force-register-domain", host)
 	expires, err := strconv.Atoi(r.header("expires"))
 	if err != nil || expires < 0 {
-		expires = 3600
+		expires = 300 // sofia_reg.c:1291
 	}
 	contact := strings.Trim(r.header("contact"), "<>")
 	s := p.owner

@@ -36,7 +36,7 @@ func call(t *testing.T, in *installation, profile string) *phone {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`(?m)^ *` + profile + `\tprofile\t +sip:mod_sofia@(\S+)`).FindStringSubmatch(status)
+	found := regexp.MustCompile(`(?m)^ *` + profile + `\tprofile\t +sip:[^@]+@(\S+)`).FindStringSubmatch(status)
 	if found == nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("profile %s does not run here", profile)
@@ -81,6 +81,9 @@ func (p *phone) write(method, user string, headers ...string) {
 		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bK%d;rport", p.conn.LocalAddr(), p.seq),
 		"From: "+address+";tag=1", "To: "+address, "Call-ID: "+fmt.Sprint(p.seq)+"@x",
 		fmt.Sprintf("CSeq: %d %s", p.seq, method), "Contact: <sip:me@127.0.0.1:9>")
+	if method == "SUBSCRIBE" {
+		lines = append(lines, "Event: presence")
+	}
 	if p.agent != "" {
 		lines = append(lines, "User-Agent: "+p.agent)
 	}

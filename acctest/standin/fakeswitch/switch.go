@@ -18,6 +18,8 @@
 //     the way the request came): challenge, digest, registration, and the
 //     log lines of those (sofia.c, sofia_reg.c), in the form that
 //     shared/data/freeswitch-1.10.12-attack.log holds;
+//   - every other method, as sofia-sip and mod_sofia answer it to strangers, and
+//     what a profile calls itself in its answers (methods.go, introduction.go);
 //   - calls, as far as the number decides in the dialplan: answered, ringing at
 //     a registered phone until the caller gives up, or refused with the status
 //     of a cause (mod_sofia.c:292);
