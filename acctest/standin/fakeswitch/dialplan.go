@@ -11,6 +11,7 @@ import (
 type outcome struct {
 	answers bool
 	rings   bool
+	called  bool   // it called somebody, whatever came of it
 	cause   string // of the hangup, where it neither answers nor rings
 }
 
@@ -112,11 +113,11 @@ func (s *Switch) run(actions []setting) (transfer []string, ends outcome) {
 			user, isUser := strings.CutPrefix(data, "user/")
 			switch {
 			case !isUser:
-				return nil, outcome{cause: "NORMAL_TEMPORARY_FAILURE"} // there is no world to call
+				return nil, outcome{called: true, cause: "NORMAL_TEMPORARY_FAILURE"} // there is no world to call
 			case s.isRegistered(user):
-				return nil, outcome{rings: true}
+				return nil, outcome{rings: true, called: true}
 			default:
-				return nil, outcome{cause: "USER_NOT_REGISTERED"}
+				return nil, outcome{called: true, cause: "USER_NOT_REGISTERED"}
 			}
 		}
 	}

@@ -17,9 +17,13 @@ type leg struct {
 	context    string
 	letIn      bool // it was not refused for its credentials
 	authorized bool // it brought credentials that were right
+	called     bool // FreeSWITCH called somebody for it
 	answered   bool
+	confirmed  bool // by an ACK
 	created    time.Time
+	rangAt     time.Time
 	answeredAt time.Time
+	endedAt    time.Time
 }
 
 // answer sends a call's media, and tells of it.
@@ -35,6 +39,7 @@ func (l *leg) answer() string {
 // disposition is who did it: send_refuse, recv_cancel or recv_bye.
 func (l *leg) hangUp(cause, disposition string) []string {
 	s := l.profile.owner
+	l.endedAt = s.now()
 	s.log.session(l.uuid, "DEBUG", "mod_sofia.c:469", "Channel %s hanging up, cause: %s", l.channel, cause)
 	var responses []string
 	if !l.answered && l.letIn {
@@ -92,6 +97,9 @@ func (l *leg) headers(state, cause, disposition string) []setting {
 		setting{"Caller-Channel-Name", l.channel},
 		setting{"Caller-Channel-Created-Time", microseconds(l.created)},
 		setting{"Caller-Channel-Answered-Time", microseconds(l.answeredAt)},
+		setting{"Caller-Channel-Progress-Time", microseconds(l.rangAt)},
+		setting{"Caller-Channel-Progress-Media-Time", "0"},
+		setting{"Caller-Channel-Hangup-Time", microseconds(l.endedAt)},
 		setting{"variable_direction", "inbound"},
 		setting{"variable_uuid", l.uuid},
 		setting{"variable_sip_network_ip", ip},
@@ -101,6 +109,12 @@ func (l *leg) headers(state, cause, disposition string) []setting {
 		setting{"variable_sip_via_protocol", l.from.transport})
 	if l.authorized {
 		headers = append(headers, setting{"variable_sip_authorized", "true"})
+	}
+	if l.called {
+		headers = append(headers, setting{"variable_originate_disposition", "USER_NOT_REGISTERED"})
+	}
+	if l.confirmed {
+		headers = append(headers, setting{"variable_sip_cseq", "1"})
 	}
 	headers = append(headers,
 		setting{"variable_sofia_profile_name", l.profile.name},

@@ -14,6 +14,7 @@ const supported = "timer, path, replaces"
 // answer is what a profile sends back, in order, and what it logs on the way.
 func (p *profile) answer(r *request, from peer) []string {
 	if r.method == "ACK" {
+		p.confirm(r)
 		return nil
 	}
 	if refusal := p.refuse(r, from); refusal != "" {

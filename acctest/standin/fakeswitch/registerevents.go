@@ -31,6 +31,17 @@ func (p *profile) fireRegistration(r *request, credentials, realm, contact strin
 	p.owner.fire("sofia_reg.c:2059 sofia_reg_handle_register_token", "CUSTOM", registered, headers...)
 }
 
+// fireChallenge tells that somebody was asked for credentials, for whatever
+// method (sofia_reg.c:1810).
+func (p *profile) fireChallenge(r *request, from peer) {
+	user, host := r.address("to")
+	p.owner.fire("sofia_reg.c:1810 sofia_reg_handle_register_token", "CUSTOM", challenged,
+		setting{"profile-name", p.name}, setting{"from-user", user}, setting{"from-host", host},
+		setting{"call-id", r.header("call-id")}, setting{"rpid", "unknown"}, setting{"status", "Registered(UDP)"},
+		setting{"network-ip", from.Addr().Unmap().String()}, setting{"network-port", strconv.Itoa(int(from.Port()))},
+		setting{"user-agent", r.agent()})
+}
+
 // fireFailure tells of credentials that were refused, of an INVITE too
 // (sofia_reg.c:1792). A request that has none yet is no failure.
 func (p *profile) fireFailure(r *request, from peer) {

@@ -77,11 +77,14 @@ func (p *profile) invite(r *request, from peer) []string {
 	log.session(l.uuid, "DEBUG", "sofia.c:7515", "Remote SDP:\n%s\n", strings.ReplaceAll(r.body, "\r\n", "\n"))
 	number, _ := r.target()
 	log.session(l.uuid, "INFO", "mod_dialplan_xml.c:639", "Processing %s <%s>->%s in context %s", user, user, number, l.context)
-	switch o := p.owner.route(l.context, number); {
+	o := p.owner.route(l.context, number)
+	l.called = o.called
+	switch {
 	case o.answers:
 		p.keep(l)
 		return []string{trying, l.answer()}
 	case o.rings:
+		l.rangAt = p.owner.now()
 		p.keep(l)
 		log.session(l.uuid, "NOTICE", "switch_channel.c:3482", "Ring-Ready %s!", l.channel)
 		return []string{trying, p.respond(r, "180 Ringing", from, l.contact())}
@@ -104,6 +107,15 @@ func (p *profile) again(l *leg, r *request) []string {
 	}
 	r.tag = l.invite.tag
 	return []string{p.respondWith(r, "200 OK", l.from, l.sdp(), l.contact(), "Content-Type: application/sdp")}
+}
+
+// confirm takes note that an answer has reached the caller (nua_i_ack, sofia.c).
+func (p *profile) confirm(ack *request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := p.legs[ack.header("call-id")]; l != nil {
+		l.confirmed = true
+	}
 }
 
 // cancel ends a call that rings.
@@ -190,6 +202,7 @@ func (p *profile) challenge(r *request, from peer, isStale bool) string {
 		realm = setting
 	}
 	p.logAuth("challenge", 1842, r, from)
+	p.fireChallenge(r, from)
 	challenge := p.newChallenge(realm, isStale)
 	if r.registers() {
 		return p.respond(r, "401 Unauthorized", from, "WWW-Authenticate: "+challenge)

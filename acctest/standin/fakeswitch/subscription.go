@@ -22,6 +22,7 @@ const (
 	registered     = "sofia::register"
 	registerFailed = "sofia::register_failure"
 	unregistered   = "sofia::unregister"
+	challenged     = "sofia::pre_register"
 )
 
 // eventNames are the names that "event" knows, of FreeSWITCH's all those that a
