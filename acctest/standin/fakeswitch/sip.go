@@ -226,9 +226,10 @@ func (p *profile) logAuth(what string, line int, r *request, from peer) {
 
 // registration is one phone that has registered.
 type registration struct {
-	user, realm, contact string
-	expires              time.Time
-	from                 peer
+	profile, callID, agent string
+	user, realm, contact   string
+	expires                time.Time
+	from                   peer
 }
 
 // row is its line in "show registrations".
@@ -250,7 +251,7 @@ func (p *profile) enrol(r *request, credentials string, from peer) string {
 	if expires == 0 {
 		delete(s.registrations, user+"@"+realm)
 	} else {
-		s.registrations[user+"@"+realm] = registration{user, realm, contact, s.now().Add(time.Duration(expires) * time.Second), from}
+		s.registrations[user+"@"+realm] = registration{p.name, r.header("call-id"), r.agent(), user, realm, contact, s.now().Add(time.Duration(expires) * time.Second), from}
 	}
 	s.mu.Unlock()
 	p.fireRegistration(r, credentials, realm, contact, expires, from)

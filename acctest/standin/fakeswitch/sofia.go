@@ -17,6 +17,8 @@ func (s *Switch) sofia(words []string) string {
 	switch {
 	case len(words) == 1 && strings.EqualFold(words[0], "status"):
 		return s.sofiaStatus()
+	case len(words) == 4 && strings.EqualFold(words[0], "status") && strings.EqualFold(words[1], "profile") && strings.EqualFold(words[3], "reg"):
+		return s.sofiaRegistrations(words[2])
 	case len(words) >= 1 && strings.EqualFold(words[0], "status"):
 		return "Invalid Syntax!\n"
 	case len(words) >= 3 && strings.EqualFold(words[0], "profile"):
@@ -138,6 +140,29 @@ func (s *Switch) sofiaStatus() string {
 	}
 	fmt.Fprintf(&b, "%s%d profile%s %d alias%s\n", rule, len(s.profiles), plural(len(s.profiles), "s"), aliases, plural(aliases, "es"))
 	return b.String()
+}
+
+// sofiaRegistrations lists who has registered with a profile (show_reg_callback,
+// mod_sofia.c:2784).
+func (s *Switch) sofiaRegistrations(name string) string {
+	const rule = "=================================================================================================\n"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.profiles[name] == nil {
+		return "Invalid Profile!\n"
+	}
+	var b strings.Builder
+	n := 0
+	for _, key := range slices.Sorted(maps.Keys(s.registrations)) {
+		r := s.registrations[key]
+		if r.profile != name {
+			continue
+		}
+		n++
+		fmt.Fprintf(&b, "Call-ID:    \t%s\nUser:       \t%s@%s\nContact:    \t\"\" <%s>\nAgent:      \t%s\nIP:         \t%s\nPort:       \t%d\n\n",
+			r.callID, r.user, r.realm, r.contact, r.agent, r.from.Addr().Unmap(), r.from.Port())
+	}
+	return fmt.Sprintf("\nRegistrations:\n%s%sTotal items returned: %d\n%s\n", rule, b.String(), n, rule)
 }
 
 func plural(n int, ending string) string {
