@@ -181,7 +181,7 @@ func TestDigest(t *testing.T) {
 	if err != nil || !strings.Contains(shown, "\n1001,127.0.0.1,,sip:me@127.0.0.1:9,") {
 		t.Errorf("show registrations answers %q, %v", shown, err)
 	}
-	for profile, want := range map[string]string{"internal": "Total items returned: 0\n", "external": "\nIP:         \t127.0.0.1\n"} {
+	for profile, want := range map[string]string{"internal": "Total items returned: 0\n", "internal-ipv6": "\nIP:         \t::1\n"} {
 		listed, err := connect(t, in.eventSocket, "ClueCon").API(bounded(t), "sofia status profile "+profile+" reg")
 		if err != nil || !strings.Contains(listed, want) {
 			t.Errorf("the registrations of %s are %q, %v", profile, listed, err)
