@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,42 +30,107 @@ const (
 type row struct {
 	source, attack string
 	do             func(*siege, *attacker)
-	// limit is the method that the kernel is to limit, or "".
-	limit string
-	// jail is the one that is to ban the source, or "". Where either is as good,
-	// since FreeSWITCH and its stand-in differ, it is mayBan.
+	// jail is the one that is to ban the source; "" where none may, and anyJail where
+	// the limits in the kernel are enough.
 	jail string
+	// limits are those of the kernel for strangers that are to have seen the source.
+	limits []string
 }
 
-const mayBan = "(either)"
+const anyJail = "(any)"
 
-// attacks are the rows for the settings that a machine has by default. Rows with
-// a limit follow each other, so that what its counter gains is theirs.
+// mostAnswered is how many requests of a stranger may be answered, whatever he
+// does, and for 300 s (docs/strangers.md).
+const mostAnswered = 25
+
+// jails are those that may ban somebody for what he does with FreeSWITCH.
+var jails = []string{"freeswitch", "freeswitch-refused", "freeswitch-scanner", "recidive"}
+
+// attacks are the rows for the settings that a machine has by default.
 func attacks() []row {
-	const sdp = "v=0\r\no=- 1 1 IN IP4 10.77.0.23\r\ns=-\r\nc=IN IP4 10.77.0.23\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 	forged := "x] from ip " + forgedVictim
-	return []row{
-		{"10.77.0.11", "INVITE flood", floodOn(300, request{method: "INVITE", user: "1000", port: internal}), "INVITE", "freeswitch"},
-		{"10.77.0.13", "INVITE flood on 5080, no SDP", flood(300, request{method: "INVITE", user: "1000", port: external}), "INVITE", ""},
-		{"10.77.0.23", "INVITE flood on 5080, SDP", flood(300, request{method: "INVITE", user: "1000", port: external, body: sdp}), "INVITE", ""},
-		{"fd77:11::1", "INVITE flood, IPv6", floodOn(300, request{method: "INVITE", user: "1000", port: internal}), "INVITE", "freeswitch"},
-		{"10.77.0.16", "MESSAGE flood", floodOn(300, request{method: "MESSAGE", user: "1000", port: internal}), "MESSAGE", "freeswitch"},
-		{"10.77.0.17", "SUBSCRIBE flood", flood(900, request{method: "SUBSCRIBE", user: "1000", port: internal}), "SUBSCRIBE", mayBan},
-		{"10.77.0.18", "OPTIONS flood", flood(300, request{method: "OPTIONS", user: "1000", port: internal}), "OPTIONS", ""},
-		{"10.77.0.28", "TCP connections to 5060", connections(400, internal), "connect", ""},
-		{"10.77.0.12", "REGISTER, wrong passwords", guess(request{method: "REGISTER", user: "1001", port: internal}), "", "freeswitch"},
-		{"10.77.0.19", "REGISTER, unknown users", guess(request{method: "REGISTER", user: "77777", port: internal}), "", "freeswitch"},
-		{"10.77.0.20", "the same on 5080: passwords", guess(request{method: "REGISTER", user: "1001", port: external}), "", "freeswitch"},
-		{"10.77.0.24", "the same on 5080: users", guess(request{method: "REGISTER", user: "77777", port: external}), "", "freeswitch"},
-		{"10.77.0.14", "INVITE, user a]b", guess(request{method: "INVITE", user: "a]b", port: internal}), "", "freeswitch"},
-		{"10.77.0.15", "REGISTER, user a]b", guess(request{method: "REGISTER", user: "a]b", port: internal}), "", "freeswitch"},
-		{"10.77.0.21", "INVITE, forged tail", guess(request{method: "INVITE", user: forged, port: internal}), "", "freeswitch"},
-		{"10.77.0.22", "REGISTER, forged tail", guess(request{method: "REGISTER", user: forged, port: internal}), "", "freeswitch"},
-		{"fd77:12::1", "REGISTER, wrong passwords, IPv6", guess(request{method: "REGISTER", user: "1001", port: internal}), "", "freeswitch"},
-		{"fd77:13::1", "REGISTER, user a]b, IPv6", guess(request{method: "REGISTER", user: "a]b", port: internal}), "", "freeswitch"},
-		{"10.77.0.31", "folded lines blame a third party", foldLines, "", ""},
-		{trustedCarrier, "a carrier's address, spoofed", spoofCarrier, "", ""},
+	call := request{method: "INVITE", user: "1000", called: "99999", port: external, body: sdp}
+	named := call
+	named.headers = []string{"User-Agent: friendly-scanner"}
+	rows := []row{
+		{"10.77.0.11", "INVITE flood", floodOn(300, request{method: "INVITE", user: "1000", port: internal}), "freeswitch", []string{"call"}},
+		{"10.77.0.13", "INVITE flood on 5080, no SDP", flood(300, request{method: "INVITE", user: "1000", port: external}), anyJail, []string{"call"}},
+		{"10.77.0.23", "INVITE flood on 5080, SDP", flood(300, call), anyJail, []string{"call"}},
+		{"fd77:11::1", "INVITE flood, IPv6", floodOn(300, request{method: "INVITE", user: "1000", port: internal}), "freeswitch", []string{"call"}},
+		{"10.77.0.16", "MESSAGE flood", flood(300, request{method: "MESSAGE", user: "1000", port: internal}), anyJail, []string{"probe"}},
+		{"10.77.0.17", "SUBSCRIBE flood", flood(900, request{method: "SUBSCRIBE", user: "1000", port: internal}), anyJail, []string{"probe"}},
+		{"10.77.0.18", "OPTIONS flood", flood(300, request{method: "OPTIONS", user: "1000", port: internal}), "", []string{"probe"}},
+		{"10.77.0.28", "TCP connections to 5060", connections(400, internal), "", []string{"visit"}},
+		{"10.77.0.12", "REGISTER, wrong passwords", guess(request{method: "REGISTER", user: "1001", port: internal}), "freeswitch", nil},
+		{"10.77.0.19", "REGISTER, unknown users", guess(request{method: "REGISTER", user: "77777", port: internal}), "freeswitch", nil},
+		{"10.77.0.20", "the same on 5080: passwords", guess(request{method: "REGISTER", user: "1001", port: external}), "freeswitch", nil},
+		{"10.77.0.24", "the same on 5080: users", guess(request{method: "REGISTER", user: "77777", port: external}), "freeswitch", nil},
+		{"10.77.0.14", "INVITE, user a]b", guess(request{method: "INVITE", user: "a]b", port: internal}), "freeswitch", nil},
+		{"10.77.0.15", "REGISTER, user a]b", guess(request{method: "REGISTER", user: "a]b", port: internal}), "freeswitch", nil},
+		{"10.77.0.21", "INVITE, forged tail", guess(request{method: "INVITE", user: forged, port: internal}), "freeswitch", nil},
+		{"10.77.0.22", "REGISTER, forged tail", guess(request{method: "REGISTER", user: forged, port: internal}), "freeswitch", nil},
+		{"fd77:12::1", "REGISTER, wrong passwords, IPv6", guess(request{method: "REGISTER", user: "1001", port: internal}), "freeswitch", nil},
+		{"fd77:13::1", "REGISTER, user a]b, IPv6", guess(request{method: "REGISTER", user: "a]b", port: internal}), "freeswitch", nil},
+		{"10.77.0.31", "folded lines blame a third party", foldLines, "", nil},
+		{trustedCarrier, "a carrier's address, spoofed", spoofCarrier, "", nil},
+		{"10.77.0.33", "INVITE of friendly-scanner", steady(3, 1, named), "freeswitch-scanner", nil},
+		{"10.77.0.34", "REGISTER of friendly-scanner", steady(3, 1, request{method: "REGISTER", user: "1000", port: internal, headers: named.headers}), "freeswitch-scanner", nil},
+		{"10.77.0.35", "INVITE, 5/s, rotating ports", rotating(100, 5, call), "freeswitch-refused", nil},
+		{"10.77.0.36", "OPTIONS, 15/s, rotating ports", rotating(150, 15, request{method: "OPTIONS", user: "1000", port: internal}), "", []string{"probe"}},
 	}
+	return slices.Concat(rows, patient(call), overStreams(call))
+}
+
+// patient are scanners that take their time: each method, on each profile, at each
+// pace.
+func patient(call request) []row {
+	var rows []row
+	paces := []struct {
+		n    int
+		rate float64
+	}{{40, 1}, {100, 5}, {150, 15}}
+	for i, method := range []string{"INVITE", "OPTIONS", "SUBSCRIBE", "PUBLISH", "REFER", "NOTIFY", "MESSAGE", "REGISTER", "FOO"} {
+		for j, port := range []uint16{internal, external} {
+			for k, pace := range paces {
+				r := request{method: method, user: "1000", port: port}
+				jail, limits := anyJail, []string{"probe"}
+				switch {
+				case method == "INVITE" && port == external:
+					r, jail, limits = call, "freeswitch-refused", nil
+				case method == "INVITE", method == "REGISTER":
+					jail, limits = "freeswitch", nil
+				}
+				rows = append(rows, row{
+					fmt.Sprintf("10.77.1.%d", 1+i*6+j*3+k), fmt.Sprintf("%s to %d, %g/s", method, port, pace.rate),
+					steady(pace.n, pace.rate, r), jail, limits,
+				})
+			}
+		}
+	}
+	for i, method := range []string{"INVITE", "OPTIONS", "REFER"} {
+		r := request{method: method, user: "1000", port: external, body: call.body}
+		rows = append(rows, row{fmt.Sprintf("fd77:2%d::1", i), method + " to 5080, 5/s, IPv6", steady(100, 5, r), anyJail, nil})
+	}
+	return rows
+}
+
+// overStreams are scanners over TCP, TLS and WebSocket.
+func overStreams(call request) []row {
+	var rows []row
+	for i, t := range []struct {
+		kind string
+		port uint16
+	}{{"tcp", internal}, {"tcp", external}, {"tls", internal + 1}, {"tls", external + 1}, {"ws", 5066}} {
+		options, invite := request{method: "OPTIONS", user: "1000", port: t.port}, call
+		invite.port = t.port
+		rows = append(rows,
+			row{fmt.Sprintf("10.77.2.%d", 1+4*i), fmt.Sprintf("OPTIONS over %s to %d, 15/s", t.kind, t.port), streamed(t.kind, 150, 15, 1000, options), "", []string{"stream"}},
+			row{fmt.Sprintf("10.77.2.%d", 2+4*i), "the same, a connection each, 5/s", streamed(t.kind, 60, 5, 1, options), "", []string{"visit"}},
+			row{fmt.Sprintf("10.77.2.%d", 3+4*i), fmt.Sprintf("INVITE over %s to %d, 5/s", t.kind, t.port), streamed(t.kind, 60, 5, 1000, invite), anyJail, []string{"stream"}},
+			row{fmt.Sprintf("10.77.2.%d", 4+4*i), fmt.Sprintf("OPTIONS over %s to %d, 1/s", t.kind, t.port), streamed(t.kind, 40, 1, 10, options), "", []string{"stream"}},
+		)
+	}
+	return rows
 }
 
 // TestAttacks is the defence as a whole, on finished instances: baked by Packer,
@@ -77,11 +143,12 @@ func TestAttacks(t *testing.T) {
 				t.Skipf("the FreeSWITCH of %s is for Debian 12", lab.FreeSWITCHEnv)
 			}
 			m := boot(t, bakedFor(t, release), "siege-"+string(release), lab.BootOptions{})
-			s := &siege{m: m, t: t, limits: documentedLimits(t), watch: m.watchBans(t)}
+			m.until("nft list set inet fs_harden watched | grep -q elements")
+			s := &siege{m: m, t: t, watch: m.watchBans(t)}
 			began := time.Now()
-			s.run(attacks())
+			s.run(slices.Concat(attacks(), s.innocents()))
 			for _, victim := range []string{forgedVictim, foldedVictim, trustedCarrier} {
-				for _, jail := range []string{"freeswitch", "recidive"} {
+				for _, jail := range jails {
 					if _, ever := s.watch.ever(jail, victim); ever {
 						t.Errorf("%s was banned by %s for what others sent", victim, jail)
 					}
@@ -90,7 +157,7 @@ func TestAttacks(t *testing.T) {
 			s.scale()
 			s.run(settled(m))
 			s.print(release, time.Since(began))
-			t.Run("challenges apart", func(t *testing.T) { challengesApart(machine{m.Machine, t}, officeChallenges) })
+			t.Run("challenges apart", func(t *testing.T) { challengesApart(machine{m.Machine, t}) })
 			if release == lab.Bookworm {
 				t.Run("in service", func(t *testing.T) { inService(machine{m.Machine, t}) })
 			} else {
@@ -123,6 +190,13 @@ func bakedFor(t *testing.T, release lab.Release) *lab.Image {
 	if err := os.WriteFile(filepath.Join(dir, "freeswitch.pkr.hcl"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	// With TLS, of which there is a row.
+	if _, err := c.Exec(shop.ctx, "sed", "-i", `s/\(_ssl_enable\)=false/\1=true/`, "/etc/freeswitch/vars.xml"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.WriteFile(shop.ctx, "/etc/freeswitch/dialplan/public/50_overload.xml", []byte(overloaded), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	ssh := c.SSH()
 	if out, err := shop.Packer.RunInside(shop.ctx, dir, "build", "-var", "host="+ssh.Host, "-var", "user=debian",
 		"-var", "private_key_file="+ssh.KeyFile, "-var", "report="+filepath.Join(dir, "report.json"), "."); err != nil {
@@ -137,17 +211,13 @@ func bakedFor(t *testing.T, release lab.Release) *lab.Image {
 
 // A siege is the attacks on one machine, and the table that comes of them.
 type siege struct {
-	m      machine
-	t      *testing.T
-	limits map[string]limit
-	watch  *watch
-
+	m     machine
+	t     *testing.T
+	watch *watch
 	lines []string
-	// Bursts go one after the other: a limit's counter is for all sources.
-	burst sync.Mutex
 }
 
-// run carries out the rows, those without a limit at the same time.
+// run carries out the rows, all at the same time.
 func (s *siege) run(rows []row) {
 	lines := make([]string, len(rows))
 	var all sync.WaitGroup
@@ -161,66 +231,52 @@ func (s *siege) run(rows []row) {
 // one is a row from its first packet to its line in the table.
 func (s *siege) one(r row) string {
 	a := s.m.from(s.t, r.source)
-	if r.limit != "" {
-		s.burst.Lock()
-	}
 	began := time.Now()
-	before := 0
-	if r.limit != "" {
-		before = s.m.limited(s.t, r.limit)
-	}
 	r.do(s, a)
+	sent, answered := a.counts()
 	var stopped []string
-	if r.limit != "" {
-		dropped := s.m.limited(s.t, r.limit) - before
-		s.burst.Unlock()
-		sent, answered := a.counts()
-		if most := s.limits[r.limit].most(time.Since(began)); answered > most {
-			s.t.Errorf("%s, %s: %d answered, and docs/limits.md promises at most %d", r.source, r.attack, answered, most)
+	for _, name := range r.limits {
+		if !s.m.sawIn(s.t, name, a.address) {
+			s.t.Errorf("%s, %s: the kernel's limit %s for strangers did not see it", r.source, r.attack, name)
 		}
-		if dropped == 0 {
-			s.t.Errorf("%s, %s: the kernel limited none of %d packets", r.source, r.attack, sent)
-		}
-		stopped = append(stopped, fmt.Sprintf("kernel limit %s (%d dropped)", r.limit, dropped))
+		stopped = append(stopped, "limit "+name)
 	}
 	seconds := "-"
-	if jail := strings.Replace(r.jail, mayBan, "freeswitch", 1); s.bannedBy(a, r, jail) {
-		at, _ := s.watch.ever(jail, r.source)
+	jail, at := s.bannedBy(a, r)
+	if jail != "" {
 		seconds = fmt.Sprintf("%.1f", at.Sub(began).Seconds())
 		stopped = append(stopped, "jail "+jail)
+		sent, answered = a.counts()
 		s.silent(a, r)
 	}
+	isAttack := r.jail != "" || len(r.limits) > 0
 	switch {
-	case len(stopped) > 0:
-	case r.jail == "":
+	case isAttack && answered > mostAnswered:
+		s.t.Errorf("%s, %s: %d of %d were answered, and %d may be", r.source, r.attack, answered, sent, mostAnswered)
+	case !isAttack:
 		stopped = []string{"nothing, as intended"}
-	default:
+	case len(stopped) == 0:
 		stopped = []string{"NOTHING"}
 	}
-	sent, answered := a.counts()
 	return fmt.Sprintf("%s\t%s\t%d\t%d\t%s\t%s", r.source, r.attack, sent, answered, seconds, strings.Join(stopped, ", then "))
 }
 
-// bannedBy tells whether the jail banned the source, which it is to do for some
-// rows, and must not for others.
-func (s *siege) bannedBy(a *attacker, r row, jail string) bool {
-	switch r.jail {
-	case "":
-		for _, jail := range []string{"freeswitch", "recidive"} {
-			if _, ever := s.watch.ever(jail, r.source); ever {
-				s.t.Errorf("%s, %s: banned by %s", r.source, r.attack, jail)
-			}
+// bannedBy tells which jail banned the source and when, which one is to do for
+// some rows, and none may for others.
+func (s *siege) bannedBy(a *attacker, r row) (jail string, at time.Time) {
+	if r.jail != "" && r.jail != anyJail && !s.watch.until(true, r.jail, r.source) {
+		sent, answered := a.counts()
+		s.t.Errorf("%s, %s: not banned by %s after %d packets, %d answered\n%s", r.source, r.attack, r.jail, sent, answered, s.m.sh("tail -n 5 "+authLog+" "+watchLog))
+		return "", at
+	}
+	for _, jail := range jails {
+		if at, ever := s.watch.ever(jail, r.source); ever && (r.jail == anyJail || r.jail == jail) {
+			return jail, at
+		} else if ever && r.jail == "" {
+			s.t.Errorf("%s, %s: banned by %s", r.source, r.attack, jail)
 		}
-		return false
-	case mayBan:
-		return s.watch.banned(jail, r.source)
 	}
-	if s.watch.until(true, jail, r.source) {
-		return true
-	}
-	sent, answered := a.counts()
-	s.t.Errorf("%s, %s: not banned by %s after %d packets, %d answered\n%s", r.source, r.attack, jail, sent, answered, s.m.sh("tail -n 5 "+authLog))
-	return false
+	return "", at
 }
 
 // silent proves a ban: what comes now is not answered.

@@ -105,7 +105,7 @@ func (a *attacker) counts() (sent, answered int) {
 // request is one SIP request. The user stands in To and From, whatever it holds.
 type request struct {
 	method, user string
-	called       string // of the request URI; the machine where it is empty
+	called       string // of the request URI: a number or NUMBER@HOST; the machine itself where it is empty
 	port         uint16
 	headers      []string
 	body         string
@@ -127,30 +127,60 @@ func (a *attacker) ask(r request) string {
 }
 
 func (a *attacker) post(r request, wait chan string) {
+	packet, id := a.packetAs(r, "UDP")
+	if wait != nil {
+		a.mu.Lock()
+		a.waiting[id] = wait
+		a.mu.Unlock()
+	}
+	a.transmit(packet, r.port)
+}
+
+// transmit sends a packet. One that the kernel here refuses to send is one that is
+// not answered.
+func (a *attacker) transmit(packet string, port uint16) {
+	_, _ = a.conn.WriteToUDPAddrPort([]byte(packet), netip.AddrPortFrom(a.target, port))
+}
+
+// packet is a request's next one, counted as sent.
+func (a *attacker) packet(r request, transport string) string {
+	packet, _ := a.packetAs(r, strings.ToUpper(transport))
+	return packet
+}
+
+func (a *attacker) packetAs(r request, transport string) (packet, id string) {
 	a.mu.Lock()
 	a.sent++
-	id := fmt.Sprintf("%x-%d", a.address.AsSlice(), a.sent)
-	if wait != nil {
-		a.waiting[id] = wait
-	}
+	id = fmt.Sprintf("%x-%d", a.address.AsSlice(), a.sent)
 	a.mu.Unlock()
-	if r.method == "SUBSCRIBE" {
+	switch r.method {
+	case "SUBSCRIBE", "PUBLISH":
 		r.headers = append(slices.Clone(r.headers), "Event: presence", "Expires: 60")
+	case "NOTIFY":
+		r.headers = append(slices.Clone(r.headers), "Event: presence", "Subscription-State: active")
+	case "REFER":
+		r.headers = append(slices.Clone(r.headers), "Refer-To: <sip:1001@"+a.host()+">")
 	}
 	if r.body != "" {
 		r.headers = append(slices.Clone(r.headers), "Content-Type: application/sdp")
 	}
-	host, who := a.host(), "<sip:"+r.user+"@"+a.host()+">"
+	who := "<sip:" + r.user + "@" + a.host() + ">"
 	lines := append([]string{
-		r.method + " sip:" + cmp.Or(r.called, host) + " SIP/2.0",
-		"Via: SIP/2.0/UDP " + a.conn.LocalAddr().String() + ";branch=z9hG4bK" + id + ";rport",
+		r.method + " sip:" + a.callee(r) + " SIP/2.0",
+		"Via: SIP/2.0/" + transport + " " + a.conn.LocalAddr().String() + ";branch=z9hG4bK" + id + ";rport",
 		"Max-Forwards: 70", "From: " + who + ";tag=" + id, "To: " + who,
 		"Call-ID: " + id, "CSeq: 1 " + r.method,
 		"Contact: <sip:phone@" + a.conn.LocalAddr().String() + ">",
 	}, r.headers...)
-	packet := strings.Join(lines, "\r\n") + fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n%s", len(r.body), r.body)
-	// One that the kernel here refuses to send is one that is not answered.
-	_, _ = a.conn.WriteToUDPAddrPort([]byte(packet), netip.AddrPortFrom(a.target, r.port))
+	return strings.Join(lines, "\r\n") + fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n%s", len(r.body), r.body), id
+}
+
+// callee is who is called, as a SIP URI has it.
+func (a *attacker) callee(r request) string {
+	if r.called == "" || strings.Contains(r.called, "@") {
+		return cmp.Or(r.called, a.host())
+	}
+	return r.called + "@" + a.host()
 }
 
 // host is the machine's address as a SIP URI has it.
@@ -176,7 +206,7 @@ func (a *attacker) login(r request, password string) string {
 
 // credentials answer a challenge (RFC 2617, section 3.2.2).
 func (a *attacker) credentials(r request, realm, nonce, password string) string {
-	uri := "sip:" + cmp.Or(r.called, a.host())
+	uri := "sip:" + a.callee(r)
 	proof := md5Hex(strings.Join([]string{
 		md5Hex(r.user + ":" + realm + ":" + password), nonce, "00000001", "abc", "auth", md5Hex(r.method + ":" + uri),
 	}, ":"))

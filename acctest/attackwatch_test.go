@@ -4,11 +4,7 @@ package acctest
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +41,7 @@ func (m machine) watchBans(t *testing.T) *watch {
 	return w
 }
 
-const listBans = `for jail in freeswitch recidive; do for v in v4 v6; do echo "jail $jail"; nft list set inet fs_harden ban_${jail}_$v; done; done`
+const listBans = `for jail in freeswitch freeswitch-refused freeswitch-scanner recidive; do for v in v4 v6; do echo "jail $jail"; nft list set inet fs_harden ban_${jail}_$v; done; done`
 
 func (w *watch) look(ctx context.Context) {
 	out, err := w.m.Exec(ctx, "sh", "-c", listBans)
@@ -93,54 +89,18 @@ func (w *watch) until(stands bool, jail, address string) bool {
 	return false
 }
 
-var counterPackets = regexp.MustCompile(`packets (\d+)`)
-
-// limited is what the kernel's limit of a method has dropped so far.
-func (m machine) limited(t *testing.T, method string) int {
+// sawIn reports whether one of the kernel's limits for strangers has counted packets
+// of a source within the last hour.
+func (m machine) sawIn(t *testing.T, limit string, source netip.Addr) bool {
 	t.Helper()
-	out, err := m.Exec(shop.ctx, "nft", "list", "counter", "inet", "fs_harden", "limited_"+strings.ToLower(method))
+	version := "v4"
+	if source.Is6() {
+		version = "v6"
+		source = netip.PrefixFrom(source, 64).Masked().Addr()
+	}
+	out, err := m.Exec(shop.ctx, "nft", "list", "set", "inet", "fs_harden", limit+"_"+version)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := counterPackets.FindStringSubmatch(out)
-	if found == nil {
-		t.Fatalf("no packets in %q", out)
-	}
-	n, err := strconv.Atoi(found[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// A limit is what docs/limits.md promises of a method: so many a second, and so
-// many at once.
-type limit struct{ rate, burst int }
-
-// most is how many packets may pass in that time.
-func (l limit) most(d time.Duration) int { return l.burst + int(d.Seconds()*float64(l.rate)) + 1 }
-
-var limitRow = regexp.MustCompile(`(?m)^\| ([A-Z]+|new TCP connections) \| (\d+) \| (\d+) \|`)
-
-// documentedLimits reads them from the page that people read.
-func documentedLimits(t *testing.T) map[string]limit {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join(shop.Project, "docs", "limits.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	limits := map[string]limit{}
-	for _, row := range limitRow.FindAllStringSubmatch(string(page), -1) {
-		var l limit
-		if _, err := fmt.Sscan(row[2]+" "+row[3], &l.rate, &l.burst); err != nil {
-			t.Fatal(err)
-		}
-		limits[strings.Replace(row[1], "new TCP connections", "connect", 1)] = l
-	}
-	for _, method := range []string{"INVITE", "REGISTER", "OPTIONS", "SUBSCRIBE", "MESSAGE", "connect"} {
-		if limits[method].burst == 0 {
-			t.Fatalf("docs/limits.md does not tell the limit of %s", method)
-		}
-	}
-	return limits
+	return strings.Contains(strings.ReplaceAll(out, "\t", " "), " "+source.String()+" limit ")
 }

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	authLog = "/var/log/freeswitch/fs-harden-auth.log"
+	authLog  = "/var/log/freeswitch/fs-harden-auth.log"
+	watchLog = "/var/log/fs-harden/watch.log"
 	// patience bounds what is to happen within seconds, on a busy test machine.
 	patience = 40 * time.Second
 )
