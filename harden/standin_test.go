@@ -35,6 +35,7 @@ func standInPlan() *plan.Plan {
 	p.AdminUsers = []string{"admin"}
 	p.SIPAllowFrom = []string{"203.0.113.0/24", "198.51.100.7", "2001:db8::/32", "2001:db8:1::7"}
 	p.SSHPorts = []int{22}
+	p.SIPBanner = "pbx"
 	p.Fail2ban.ChallengeMaxRetry = 20
 	return p
 }

@@ -22,6 +22,7 @@ func Steps() []Step {
 		{Name: "event-socket", In: always, Propose: eventSocket, Check: checkEventSocket},
 		{Name: "event-socket-access", In: always, Propose: eventSocketAccess, Check: checkEventSocketAccess},
 		{Name: "log-auth-failures", In: bake, Propose: logAuthFailures, Check: checkLogAuthFailures},
+		{Name: "sip-banner", In: bake, Propose: sipBanner, Check: checkSIPBanner},
 		// FreeSWITCH writes every password in clear beside its log.
 		{Name: "expanded-configuration", In: bake, Propose: expandedConfiguration, Check: checkExpanded},
 		{Name: "auth-log", In: bake, Propose: authLogStep, Check: checkAuthLog},

@@ -32,6 +32,12 @@ type Config struct {
 	// of IPv4 or a /12 of IPv6, mean the same for their family: it is open, and
 	// nobody of it is trusted.
 	SIPAllowFrom []string `mapstructure:"sip_allow_from"`
+	// What FreeSWITCH calls itself in SIP, instead of its name and version: in
+	// `User-Agent`, in the SDP and in its own `Contact`, on every SIP profile. One
+	// word of up to 32 letters, digits and `._-`, which begins with a letter, such
+	// as `pbx`. It counts from FreeSWITCH's next start on. By default everything
+	// stays as it is configured: see [What strangers learn](#what-strangers-learn).
+	SIPBanner string `mapstructure:"sip_banner"`
 	// Leave the firewall's policy alone. Bans are enforced all the same.
 	// Defaults to `false`.
 	SkipFirewall bool `mapstructure:"skip_firewall"`

@@ -22,6 +22,7 @@ type FlatConfig struct {
 	ServiceName         *string           `mapstructure:"service_name" cty:"service_name" hcl:"service_name"`
 	AdminUsers          []string          `mapstructure:"admin_users" cty:"admin_users" hcl:"admin_users"`
 	SIPAllowFrom        []string          `mapstructure:"sip_allow_from" cty:"sip_allow_from" hcl:"sip_allow_from"`
+	SIPBanner           *string           `mapstructure:"sip_banner" cty:"sip_banner" hcl:"sip_banner"`
 	SkipFirewall        *bool             `mapstructure:"skip_firewall" cty:"skip_firewall" hcl:"skip_firewall"`
 	KeepRules           *bool             `mapstructure:"keep_rules" cty:"keep_rules" hcl:"keep_rules"`
 	SkipFail2ban        *bool             `mapstructure:"skip_fail2ban" cty:"skip_fail2ban" hcl:"skip_fail2ban"`
@@ -64,6 +65,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"service_name":               &hcldec.AttrSpec{Name: "service_name", Type: cty.String, Required: false},
 		"admin_users":                &hcldec.AttrSpec{Name: "admin_users", Type: cty.List(cty.String), Required: false},
 		"sip_allow_from":             &hcldec.AttrSpec{Name: "sip_allow_from", Type: cty.List(cty.String), Required: false},
+		"sip_banner":                 &hcldec.AttrSpec{Name: "sip_banner", Type: cty.String, Required: false},
 		"skip_firewall":              &hcldec.AttrSpec{Name: "skip_firewall", Type: cty.Bool, Required: false},
 		"keep_rules":                 &hcldec.AttrSpec{Name: "keep_rules", Type: cty.Bool, Required: false},
 		"skip_fail2ban":              &hcldec.AttrSpec{Name: "skip_fail2ban", Type: cty.Bool, Required: false},

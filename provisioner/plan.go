@@ -26,6 +26,7 @@ func (c *Config) plan() *plan.Plan {
 	p.CleanupSystem = c.CleanupSystem
 	text(&p.ConfDir, c.ConfDir)
 	text(&p.ServiceName, c.ServiceName)
+	text(&p.SIPBanner, c.SIPBanner)
 	text(&p.RTPPortRange, c.RTPPortRange)
 	list(&p.AdminUsers, c.AdminUsers)
 	list(&p.SIPAllowFrom, c.SIPAllowFrom)
@@ -56,7 +57,7 @@ func (c *Config) plan() *plan.Plan {
 func (c *Config) known() *Config {
 	k := *c
 	for _, s := range []*string{
-		&k.ConfDir, &k.ServiceName, &k.RTPPortRange, &k.Report,
+		&k.ConfDir, &k.ServiceName, &k.SIPBanner, &k.RTPPortRange, &k.Report,
 		&k.Fail2ban.BanAction, &k.ExecuteCommand, &k.RemoteFolder,
 	} {
 		if isUnknown(*s) {

@@ -60,6 +60,7 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 		service_name   = "fs"
 		admin_users    = ["ops"]
 		sip_allow_from = ["203.0.113.0/24", "2001:db8::1"]
+		sip_banner     = "pbx"
 		skip_firewall  = true
 		keep_rules     = true
 		skip_fail2ban  = true
@@ -87,6 +88,7 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 	want := &plan.Plan{
 		ConfDir: "/opt/freeswitch/conf", ServiceName: "fs", AdminUsers: []string{"ops"},
 		SIPAllowFrom: []string{"203.0.113.0/24", "2001:db8::1"},
+		SIPBanner:    "pbx",
 		SkipFirewall: true, KeepRules: true, SkipFail2ban: true, StrictImage: true, CleanupSystem: true, RTPPortRange: "20000:21000", SSHPorts: []int{22, 2222},
 		Fail2ban: plan.Fail2ban{
 			MaxRetry: 10, FindTime: 60, BanTime: 3600,
@@ -130,6 +132,7 @@ func TestPrepareFaults(t *testing.T) {
 		{`admin_users = ["a b"]`, "admin_users: "},
 		{`sip_allow_from = ["10.0.0.1/8"]`, "sip_allow_from: "},
 		{`sip_allow_from = ["trunk.example"]`, "sip_allow_from: "},
+		{`sip_banner = "a pbx"`, "sip_banner: "},
 		{`rtp_port_range = "2:1"`, "rtp_port_range: "},
 		{`strict_image = "very"`, "a bool is required"},
 		{`cleanup_system = "all"`, "a bool is required"},

@@ -15,6 +15,7 @@ func TestEmptyPlanIsEveryDefault(t *testing.T) {
 		ServiceName:  "freeswitch",
 		AdminUsers:   []string{},
 		SIPAllowFrom: []string{},
+		SIPBanner:    "",
 		SkipFirewall: false,
 		KeepRules:    false,
 		SkipFail2ban: false,
@@ -58,6 +59,7 @@ func TestEncodeParsesBack(t *testing.T) {
 	p.ServiceName = `freeswitch@dash\x2dname`
 	p.AdminUsers = []string{"admin", "ops.team"}
 	p.SIPAllowFrom = []string{"198.51.100.7", "2001:db8::/32"}
+	p.SIPBanner = "pbx-1"
 	p.SkipFirewall, p.KeepRules, p.SkipFail2ban = true, true, true
 	p.StrictImage, p.CleanupSystem = true, true
 	p.RTPPortRange = "20000:20001"

@@ -24,6 +24,8 @@ type Plan struct {
 	AdminUsers []string `json:"admin_users"`
 	// SIPAllowFrom are the addresses and CIDRs that may speak SIP. Empty: the world.
 	SIPAllowFrom []string `json:"sip_allow_from"`
+	// SIPBanner is what FreeSWITCH calls itself in SIP. Empty: as it is configured.
+	SIPBanner string `json:"sip_banner"`
 	// SkipFirewall leaves the firewall's policy alone.
 	SkipFirewall bool `json:"skip_firewall"`
 	// KeepRules adds to the firewall's rules instead of replacing them.

@@ -19,7 +19,11 @@ const (
 	// The path goes into a unit file, where blanks, quotes and % have meanings.
 	inPlainPaths = letters + digits + "/_.@+-"
 	// useradd(8) on Debian, and what cloud images use.
-	inUserNames    = lower + digits + "_.-"
+	inUserNames = lower + digits + "_.-"
+	// It goes into User-Agent, into the line o= of an SDP, which ends a word at a
+	// blank (RFC 8866, 5.2), and into the user of a SIP URI (RFC 3261, 25.1).
+	inBanners      = letters + digits + "._-"
+	atMostBanner   = 32
 	beginUserNames = lower + "_"
 )
 
@@ -55,6 +59,9 @@ func (p *Plan) Validate() error {
 		}
 	}
 	f.addresses("sip_allow_from", p.SIPAllowFrom)
+	if b := p.SIPBanner; b != "" && (!made(b, inBanners, atMostBanner) || !strings.Contains(letters, b[:1])) {
+		f.add("sip_banner: %q cannot stand in SIP's headers as it is; give one word of up to %d letters, digits and ._-, which begins with a letter, as in \"pbx\"", b, atMostBanner)
+	}
 	f.addresses("fail2ban.ignore_ip", p.Fail2ban.IgnoreIP)
 	f.notTheWorld("fail2ban.ignore_ip", p.Fail2ban.IgnoreIP)
 	f.portRange(p.RTPPortRange)

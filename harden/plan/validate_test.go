@@ -15,6 +15,7 @@ var faults = map[string]func(*plan.Plan){
 	`sip_allow_from: "sip.example.com" is not an IPv4`:   func(p *plan.Plan) { p.SIPAllowFrom = []string{"sip.example.com"} },
 	`fail2ban.ignore_ip: "10.0.0.1/8" has bits set`:      func(p *plan.Plan) { p.Fail2ban.IgnoreIP = append(p.Fail2ban.IgnoreIP, "10.0.0.1/8") },
 	`fail2ban.ignore_ip: its IPv6 networks add up to`:    func(p *plan.Plan) { p.Fail2ban.IgnoreIP = append(p.Fail2ban.IgnoreIP, "::/0") },
+	`sip_banner: "a pbx" cannot stand in SIP's headers`:  func(p *plan.Plan) { p.SIPBanner = "a pbx" },
 	`rtp_port_range: "32768:16384" is not a range`:       func(p *plan.Plan) { p.RTPPortRange = "32768:16384" },
 	`ssh_ports: 65536 is not a TCP port`:                 func(p *plan.Plan) { p.SSHPorts = []int{22, 65536} },
 	`fail2ban.max_retry: 0 is too small`:                 func(p *plan.Plan) { p.Fail2ban.MaxRetry = 0 },
@@ -80,6 +81,7 @@ func TestWhatOneOptionTakes(t *testing.T) {
 	confDir := func(p *plan.Plan, s string) { p.ConfDir = s }
 	service := func(p *plan.Plan, s string) { p.ServiceName = s }
 	user := func(p *plan.Plan, s string) { p.AdminUsers = []string{s} }
+	banner := func(p *plan.Plan, s string) { p.SIPBanner = s }
 	rtp := func(p *plan.Plan, s string) { p.RTPPortRange = s }
 	tests := []struct {
 		option  string
@@ -101,6 +103,11 @@ func TestWhatOneOptionTakes(t *testing.T) {
 			"admin_users", user,
 			[]string{"root", "debian", "ec2-user", "_apt", "first.last", "u1"},
 			[]string{"", "Root", "-x", "1user", "a b", "a:b", "../root", "a\n", "a/b", "ä", strings.Repeat("a", 33)},
+		},
+		{
+			"sip_banner", banner,
+			[]string{"", "p", "pbx", "PBX-1.2_x", strings.Repeat("a", 32)},
+			[]string{" ", "a pbx", "1pbx", "-x", "_undef_", "pbx/1", "a\r\nX: y", "a\n", "a\x00", "a:b", "a@b", "a;b", "<a>", `"a"`, "$${x}", "${x}", "a%0a", "ä", strings.Repeat("a", 33)},
 		},
 		{
 			"rtp_port_range", rtp,
