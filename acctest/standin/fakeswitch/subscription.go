@@ -154,10 +154,10 @@ func (sub *subscription) remove(words []string) string {
 		return "-ERR no keywords supplied"
 	}
 	for _, name := range names {
-		switch {
-		case name == everything:
+		switch name {
+		case everything:
 			clear(sub.names)
-		case name == "CUSTOM": // its subclasses alone
+		case "CUSTOM": // its subclasses alone
 		default:
 			if sub.names[everything] {
 				sub.name(eventNames)

@@ -83,6 +83,7 @@ func (s *stream) upgrade(t *testing.T, protocol string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	response.Body.Close() // an upgrade has none
 	if response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("Sec-WebSocket-Accept") != accept || response.Header.Get("Sec-WebSocket-Protocol") != protocol {
 		t.Fatalf("the upgrade: %s %v", response.Status, response.Header)
 	}
