@@ -120,6 +120,18 @@ func configurationBreakages() []broken {
 		{check: "sip-banner", what: "a profile that tells its version", spoil: edit("/etc/freeswitch/sip_profiles/external.xml", `<param name="user-agent-string" value="pbx"/>`, ""), says: "external (user-agent-string)"},
 		{check: "sip-banner", what: "an SDP that names FreeSWITCH", spoil: edit("/etc/freeswitch/sip_profiles/internal.xml", `"username" value="pbx"`, `"username" value="FreeSWITCH"`), says: "internal (username)"},
 		{check: "sip-banner", what: "a Contact that names mod_sofia", spoil: edit("/etc/freeswitch/sip_profiles/internal.xml", `"contact-user" value="pbx"`, `"contact-user" value="mod_sofia"`), says: "internal (contact-user)"},
+		{check: "trunks-alone", what: "a list of who is refused taken off", spoil: edit(trunkProfile, `value="fs-harden-trunks-trunks::"`, `value="none"`), says: "apply-inbound-acl is none"},
+		{check: "trunks-alone", what: "another list behind ours", spoil: edit(trunkProfile, "</settings>", `<param name="apply-inbound-acl" value="lan"/></settings>`), says: `"lan"`},
+		{check: "trunks-alone", what: "refused callers asked for a password", spoil: edit(trunkProfile, "</settings>", `<param name="auth-calls" value="true"/></settings>`), says: `auth-calls is "true"`},
+		{check: "trunks-alone", what: "a list of who may register", spoil: edit(trunkProfile, "fs-harden-nobody", "lan"), says: `apply-register-acl is "lan"`},
+		{check: "trunks-alone", what: "a proxy that says who calls", spoil: edit(trunkProfile, "</settings>", `<param name="apply-proxy-acl" value="lan"/></settings>`), says: "apply-proxy-acl"},
+		{check: "trunks-alone", what: "a network more in the list", spoil: edit(aclFile, "203.0.113.0/25", "203.0.113.0/24"), says: `lets in "203.0.113.0/24"`},
+		{check: "trunks-alone", what: "a list that lets in by default", spoil: edit(aclFile, `<list name="fs-harden-trunks-trunks" default="deny">`, `<list name="fs-harden-trunks-trunks" default="allow">`), says: `the default "allow"`},
+		{check: "trunks-alone", what: "the list gone", spoil: edit(aclFile, "fs-harden-trunks-trunks", "former"), says: "lacks the access list"},
+		{check: "trunks-alone", what: "a second profile of the name", spoil: func(s *standIn) {
+			s.write("/etc/freeswitch/sip_profiles/zz.xml", s.read(trunkProfile))
+			s.chmod("/etc/freeswitch/sip_profiles/zz.xml", 0o640)
+		}, says: "2 of that name"},
 		{check: "auth-log", what: "another log in the profile", spoil: edit(logfileConf, "fs-harden-auth.log", "other.log"), says: "as it was written"},
 		{check: "auth-log", what: "the log gone", spoil: remove(authLogFile), says: "is missing"},
 		{check: "configuration-closed", what: "vars.xml for all to read", spoil: chmod(varsFile, 0o644), says: varsFile},

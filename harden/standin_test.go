@@ -29,11 +29,13 @@ type standIn struct {
 }
 
 // standInPlan has all of the defence, for the sources that ufw/testdata was
-// recorded with.
+// recorded with. Its trunks call a profile that listens on loopback, and has no port
+// for a firewall.
 func standInPlan() *plan.Plan {
 	p := plan.Default()
 	p.AdminUsers = []string{"admin"}
 	p.SIPAllowFrom = []string{"203.0.113.0/24", "198.51.100.7", "2001:db8::/32", "2001:db8:1::7"}
+	p.Trunks["carrier"] = plan.Trunk{From: []string{"203.0.113.0/25", "2001:db8:1::7"}, Profile: "trunks"}
 	p.SSHPorts = []int{22}
 	p.SIPBanner = "pbx"
 	p.Fail2ban.ChallengeMaxRetry = 20
@@ -68,6 +70,7 @@ func bootedTree(t *testing.T) tree {
 			tr.remove(strings.TrimPrefix(u, tr.dir))
 		}
 	}
+	tr.write(trunkProfile, `<profile name="trunks"><settings><param name="sip-ip" value="127.0.0.1"/></settings></profile>`+"\n")
 	var status strings.Builder
 	for _, name := range neededPackages(standInPlan()) {
 		fmt.Fprintf(&status, "Package: %s\nStatus: install ok installed\nVersion: 1.1.0-1\n\n", name)
@@ -87,6 +90,11 @@ func bootedTree(t *testing.T) tree {
 	tr.write("/usr/bin/fs_cli", "")
 	return tr
 }
+
+const (
+	trunkProfile = "/etc/freeswitch/sip_profiles/trunks.xml"
+	aclFile      = "/etc/freeswitch/autoload_configs/acl.conf.xml"
+)
 
 const socketFile = "/etc/freeswitch/autoload_configs/event_socket.conf.xml"
 

@@ -178,7 +178,13 @@ func (m *Machine) edits(e *fsxml.Editor, summary string, set secret.Value) (Prop
 	if err != nil {
 		return Proposal{}, err
 	}
-	p := Proposal{config: e.After()}
+	return m.configChanges(e.After(), changed, summary, set)
+}
+
+// configChanges turns changed files of the configuration into a proposal, after being
+// what they amount to.
+func (m *Machine) configChanges(after *fsxml.Config, changed []fsxml.Change, summary string, set secret.Value) (Proposal, error) {
+	p := Proposal{config: after}
 	for _, c := range changed {
 		path, err := m.ownConfig(c.Path)
 		if err != nil {

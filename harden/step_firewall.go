@@ -20,6 +20,9 @@ import (
 func firewall(ctx context.Context, m *Machine) (Proposal, error) {
 	tellTrust(m)
 	if m.Plan.SkipFirewall {
+		if profiles := trunkProfiles(m.Plan); len(profiles) > 0 {
+			m.Warn("the firewall is not managed here: who may call in on %s is up to FreeSWITCH's access lists alone, which answer other requests than INVITE and REGISTER as before", strings.Join(shorten(profiles), ", "))
+		}
 		return Proposal{Status: report.Skipped, Reason: "not wanted"}, nil
 	}
 	rules, err := firewallRules(ctx, m)
@@ -92,6 +95,11 @@ func firewallRules(ctx context.Context, m *Machine) ([]ufw.Rule, error) {
 	open, err := listen.Read(c, m.Plan)
 	if err != nil {
 		return nil, fmt.Errorf("%w; or say skip_firewall = true", err)
+	}
+	for _, t := range open.Trunks {
+		if !t.Alone() {
+			m.Warn("port %d is that of a SIP profile with trunks, and of the SIP profile %s, which has none: the firewall lets in whoever may speak SIP, and FreeSWITCH's access list alone refuses the others; give the trunks' profile a port of its own", t.Port, t.Shared)
+		}
 	}
 	for _, name := range open.Auto {
 		m.Warn("the SIP profile %s lets FreeSWITCH choose a port when it starts: the firewall cannot open it; write a port if callers are to reach it", name)

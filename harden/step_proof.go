@@ -65,7 +65,7 @@ func banProof(m *Machine, open listen.Ports) proof.Machine {
 	return proof.Machine{
 		Host:    m.Host,
 		Table:   fail2ban.UsesTable(m.Plan),
-		Trusted: m.Plan.Sources().Trusted,
+		Trusted: m.Plan.Sources().Unbanned(),
 		SIP:     open.SIP,
 	}
 }

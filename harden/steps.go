@@ -23,6 +23,8 @@ func Steps() []Step {
 		{Name: "event-socket-access", In: always, Propose: eventSocketAccess, Check: checkEventSocketAccess},
 		{Name: "log-auth-failures", In: bake, Propose: logAuthFailures, Check: checkLogAuthFailures},
 		{Name: "sip-banner", In: bake, Propose: sipBanner, Check: checkSIPBanner},
+		// Who may call in without a password: after what else sets a profile's parameters.
+		{Name: "trunks", In: bake, Propose: trunks, Check: checkTrunks},
 		// FreeSWITCH writes every password in clear beside its log.
 		{Name: "expanded-configuration", In: bake, Propose: expandedConfiguration, Check: checkExpanded},
 		{Name: "auth-log", In: bake, Propose: authLogStep, Check: checkAuthLog},

@@ -1,5 +1,5 @@
 //go:generate packer-sdc struct-markdown
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Fail2ban,Refusals,Recidive,RateLimit
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Trunk,Fail2ban,Refusals,Recidive,RateLimit
 
 package provisioner
 
@@ -38,6 +38,10 @@ type Config struct {
 	// as `pbx`. It counts from FreeSWITCH's next start on. By default everything
 	// stays as it is configured: see [What strangers learn](#what-strangers-learn).
 	SIPBanner string `mapstructure:"sip_banner"`
+	// Who may call in on a SIP profile that then answers nobody else: your carriers.
+	// As many blocks as wanted; see [trunk](#trunk). By default there is none, and
+	// each profile answers whoever may speak SIP.
+	Trunks []Trunk `mapstructure:"trunk"`
 	// Leave the firewall's policy alone. Bans are enforced all the same.
 	// Defaults to `false`.
 	SkipFirewall bool `mapstructure:"skip_firewall"`
@@ -105,6 +109,23 @@ type Config struct {
 	EnvironmentVars []string `mapstructure:"environment_vars"`
 
 	ctx interpolate.Context
+}
+
+// Who may call in on a SIP profile: that profile answers its trunks alone, by an
+// access list of FreeSWITCH's own and by the firewall, while phones register from
+// anywhere on the others.
+type Trunk struct {
+	// What the trunk is called, up to 32 of `a-z`, `0-9` and `-`. Each has its own
+	// name.
+	Name string `mapstructure:"name" required:"true"`
+	// Addresses and CIDRs, IPv4 and IPv6, that it calls from. Host names are not
+	// looked up. They are never banned, and not limited on the ports of their
+	// profile. Networks of all trunks that together are as wide as a /7 of IPv4 or a
+	// /12 of IPv6, private ones apart, are refused.
+	From []string `mapstructure:"from" required:"true"`
+	// The SIP profile that it calls, as `sip_profiles/` names it. Defaults to
+	// `external`.
+	Profile string `mapstructure:"profile"`
 }
 
 // The jail over FreeSWITCH's log.

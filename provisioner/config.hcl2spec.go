@@ -23,6 +23,7 @@ type FlatConfig struct {
 	AdminUsers          []string          `mapstructure:"admin_users" cty:"admin_users" hcl:"admin_users"`
 	SIPAllowFrom        []string          `mapstructure:"sip_allow_from" cty:"sip_allow_from" hcl:"sip_allow_from"`
 	SIPBanner           *string           `mapstructure:"sip_banner" cty:"sip_banner" hcl:"sip_banner"`
+	Trunks              []FlatTrunk       `mapstructure:"trunk" cty:"trunk" hcl:"trunk"`
 	SkipFirewall        *bool             `mapstructure:"skip_firewall" cty:"skip_firewall" hcl:"skip_firewall"`
 	KeepRules           *bool             `mapstructure:"keep_rules" cty:"keep_rules" hcl:"keep_rules"`
 	SkipFail2ban        *bool             `mapstructure:"skip_fail2ban" cty:"skip_fail2ban" hcl:"skip_fail2ban"`
@@ -66,6 +67,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"admin_users":                &hcldec.AttrSpec{Name: "admin_users", Type: cty.List(cty.String), Required: false},
 		"sip_allow_from":             &hcldec.AttrSpec{Name: "sip_allow_from", Type: cty.List(cty.String), Required: false},
 		"sip_banner":                 &hcldec.AttrSpec{Name: "sip_banner", Type: cty.String, Required: false},
+		"trunk":                      &hcldec.BlockListSpec{TypeName: "trunk", Nested: hcldec.ObjectSpec((*FlatTrunk)(nil).HCL2Spec())},
 		"skip_firewall":              &hcldec.AttrSpec{Name: "skip_firewall", Type: cty.Bool, Required: false},
 		"keep_rules":                 &hcldec.AttrSpec{Name: "keep_rules", Type: cty.Bool, Required: false},
 		"skip_fail2ban":              &hcldec.AttrSpec{Name: "skip_fail2ban", Type: cty.Bool, Required: false},
@@ -190,6 +192,33 @@ func (*FlatRefusals) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
 		"max_retry": &hcldec.AttrSpec{Name: "max_retry", Type: cty.Number, Required: false},
 		"find_time": &hcldec.AttrSpec{Name: "find_time", Type: cty.Number, Required: false},
+	}
+	return s
+}
+
+// FlatTrunk is an auto-generated flat version of Trunk.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatTrunk struct {
+	Name    *string  `mapstructure:"name" required:"true" cty:"name" hcl:"name"`
+	From    []string `mapstructure:"from" required:"true" cty:"from" hcl:"from"`
+	Profile *string  `mapstructure:"profile" cty:"profile" hcl:"profile"`
+}
+
+// FlatMapstructure returns a new FlatTrunk.
+// FlatTrunk is an auto-generated flat version of Trunk.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Trunk) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatTrunk)
+}
+
+// HCL2Spec returns the hcl spec of a Trunk.
+// This spec is used by HCL to read the fields of Trunk.
+// The decoded values from this spec will then be applied to a FlatTrunk.
+func (*FlatTrunk) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"name":    &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
+		"from":    &hcldec.AttrSpec{Name: "from", Type: cty.List(cty.String), Required: false},
+		"profile": &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
 	}
 	return s
 }

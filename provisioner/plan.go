@@ -31,6 +31,11 @@ func (c *Config) plan() *plan.Plan {
 	list(&p.AdminUsers, c.AdminUsers)
 	list(&p.SIPAllowFrom, c.SIPAllowFrom)
 	list(&p.SSHPorts, c.SSHPorts)
+	for _, t := range c.Trunks {
+		one := plan.Trunk{From: t.From, Profile: plan.TrunkProfile}
+		text(&one.Profile, t.Profile)
+		p.Trunks[t.Name] = one
+	}
 
 	number(&p.Fail2ban.MaxRetry, c.Fail2ban.MaxRetry)
 	number(&p.Fail2ban.ChallengeMaxRetry, c.Fail2ban.ChallengeMaxRetry)
@@ -69,7 +74,26 @@ func (c *Config) known() *Config {
 	} {
 		*l = slices.DeleteFunc(slices.Clone(*l), isUnknown)
 	}
+	k.Trunks = knownTrunks(c.Trunks)
 	return &k
+}
+
+// knownTrunks are the trunks without the values that come later. One whose name is
+// unknown, or all that it calls from, is left out: what it lacks is no fault yet.
+func knownTrunks(all []Trunk) []Trunk {
+	var out []Trunk
+	for _, t := range all {
+		from := slices.DeleteFunc(slices.Clone(t.From), isUnknown)
+		if isUnknown(t.Name) || len(from) == 0 && len(t.From) > 0 {
+			continue
+		}
+		t.From = from
+		if isUnknown(t.Profile) {
+			t.Profile = ""
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 func text(to *string, from string) {

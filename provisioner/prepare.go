@@ -65,6 +65,14 @@ func (c *Config) faults() []error {
 			add("environment_vars: the value of %s holds a NUL byte, which no environment can", name)
 		}
 	}
+	// The plan has each name once.
+	named := map[string]bool{}
+	for _, t := range c.Trunks {
+		if named[t.Name] {
+			add("trunk: %q is named twice; give each its own name", t.Name)
+		}
+		named[t.Name] = true
+	}
 	if err := reportFault(c.Report); err != nil {
 		add("report: %w", err)
 	}

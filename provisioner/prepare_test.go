@@ -84,11 +84,24 @@ func TestWholeBlockBecomesThePlan(t *testing.T) {
 			find_time = 7200
 			ban_time  = 9000
 		}
+		trunk {
+			name = "carrier"
+			from = ["198.51.100.0/24", "2001:db8:1::/48"]
+		}
+		trunk {
+			name    = "office"
+			from    = ["192.0.2.9"]
+			profile = "Office_2"
+		}
 		rate_limit { enabled = false }`
 	want := &plan.Plan{
 		ConfDir: "/opt/freeswitch/conf", ServiceName: "fs", AdminUsers: []string{"ops"},
 		SIPAllowFrom: []string{"203.0.113.0/24", "2001:db8::1"},
 		SIPBanner:    "pbx",
+		Trunks: plan.Trunks{
+			"carrier": {From: []string{"198.51.100.0/24", "2001:db8:1::/48"}, Profile: "external"},
+			"office":  {From: []string{"192.0.2.9"}, Profile: "Office_2"},
+		},
 		SkipFirewall: true, KeepRules: true, SkipFail2ban: true, StrictImage: true, CleanupSystem: true, RTPPortRange: "20000:21000", SSHPorts: []int{22, 2222},
 		Fail2ban: plan.Fail2ban{
 			MaxRetry: 10, FindTime: 60, BanTime: 3600,
@@ -150,6 +163,11 @@ func TestPrepareFaults(t *testing.T) {
 		{"fail2ban {}\nfail2ban {}", "Duplicate fail2ban block"},
 		{`refusals { max_retry = 0 }`, "refusals.max_retry: "},
 		{`refusals { find_time = 0 }`, "refusals.find_time: "},
+		{`trunk {}`, `trunk: "" is not a name`},
+		{"trunk {\nname = \"a\"\n}", `trunk "a": from is empty`},
+		{"trunk {\nname = \"a\"\nfrom = [\"sip.example\"]\n}", `trunk "a": "sip.example" is not`},
+		{"trunk {\nname = \"a\"\nfrom = [\"192.0.2.1\"]\nprofile = \"a b\"\n}", `trunk "a": profile "a b"`},
+		{"trunk {\nname = \"a\"\nfrom = [\"192.0.2.1\"]\n}\ntrunk {\nname = \"a\"\nfrom = [\"192.0.2.2\"]\n}", `trunk: "a" is named twice`},
 		{`recidive { max_retry = 0 }`, "recidive.max_retry: "},
 		{`recidive { find_time = 0 }`, "recidive.find_time: "},
 		{`recidive { ban_time = 0 }`, "recidive.ban_time: "},
@@ -249,6 +267,19 @@ func TestPrepareLetsTheFirstPassThrough(t *testing.T) {
 		fail2ban {
 			ban_action = "<unknown>"
 			ignore_ip  = ["<unknown>"]
+		}
+		trunk {
+			name    = "carrier"
+			from    = ["192.0.2.1", "<unknown>"]
+			profile = "<unknown>"
+		}
+		trunk {
+			name = "later"
+			from = ["<unknown>/32"]
+		}
+		trunk {
+			name = "<unknown>"
+			from = ["192.0.2.2"]
 		}`
 	var p Provisioner
 	if err := prepare(&p, body); err != nil {

@@ -58,6 +58,10 @@ func TestThroughThePluginProtocol(t *testing.T) {
 				sip_allow_from = ["2001:db8::/32"]
 				cleanup_system = true
 				fail2ban { max_retry = 7 }
+				trunk {
+					name = "carrier"
+					from = ["203.0.113.0/24"]
+				}
 				rate_limit { enabled = false }`)
 			if err != nil {
 				t.Fatal(err)
@@ -67,6 +71,7 @@ func TestThroughThePluginProtocol(t *testing.T) {
 			}
 			want := plan.Default()
 			want.CleanupSystem = true
+			want.Trunks["carrier"] = plan.Trunk{From: []string{"203.0.113.0/24"}, Profile: "external"}
 			want.SIPAllowFrom, want.Fail2ban.MaxRetry, want.RateLimit.Enabled = []string{"2001:db8::/32"}, 7, false
 			if got := p.config.plan(); string(got.Encode()) != string(want.Encode()) {
 				t.Errorf("plan is %s", got.Encode())

@@ -153,11 +153,11 @@ func (c Config) fill(text string) string {
 }
 
 // neverBanned are this machine and those whom the plan trusts. Sources over UDP
-// can be forged, so an allowlist of who may speak SIP is among them: nobody shall
-// get a carrier banned in its name.
+// can be forged, so trunks and an allowlist of who may speak SIP are among them:
+// nobody shall get a carrier banned in its name.
 func neverBanned(p *plan.Plan) []string {
 	var list []string
-	for _, from := range p.Sources().Trusted {
+	for _, from := range p.Sources().Unbanned() {
 		if from.IsSingleIP() {
 			list = append(list, from.Addr().String())
 		} else {

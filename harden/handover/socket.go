@@ -80,6 +80,10 @@ func (s Socket) reloadAll(ctx context.Context, conn *esl.Conn) error {
 	if _, err := conn.API(ctx, "reloadxml"); err != nil {
 		return fmt.Errorf("reloadxml: %w", err)
 	}
+	// Access lists stay as they were until this; the profiles below may name new ones.
+	if _, err := conn.API(ctx, "reloadacl"); err != nil {
+		return fmt.Errorf("reloadacl: %w", err)
+	}
 	status, err := conn.API(ctx, "sofia status")
 	if err != nil {
 		return fmt.Errorf("sofia status: %w", err)

@@ -166,7 +166,7 @@ const twoProfiles = "Name\tType\tData\tState\n====\ninternal\tprofile\tsip:x\tRU
 // all is what FreeSWITCH is told, in this order: the new files first, and last what
 // ends the connection.
 var all = []string{
-	"reloadxml", "sofia status", "sofia profile internal rescan", "sofia profile external rescan", "reload mod_logfile", "reload mod_event_socket",
+	"reloadxml", "reloadacl", "sofia status", "sofia profile internal rescan", "sofia profile external rescan", "reload mod_logfile", "reload mod_event_socket",
 }
 
 func TestWhatFreeSWITCHIsTold(t *testing.T) {
@@ -184,11 +184,12 @@ func TestWhatFreeSWITCHIsTold(t *testing.T) {
 		"it lies: all is reloaded":        {door: &door{takes: []string{oldSecret}}, want: `"Module in use"`, commands: all},
 		"it lies: both are taken":         {door: &door{takes: []string{oldSecret}, turnsTo: []string{newSecret, oldSecret}}, want: "an old one still works", commands: all},
 		"broken files":                    {door: &door{takes: []string{oldSecret}, answers: map[string]string{"reloadxml": "-ERR [error near line 3]\n"}}, want: "reloadxml: ", commands: all[:1]},
-		"no SIP":                          {door: &door{takes: []string{oldSecret}, answers: map[string]string{"sofia status": "-ERR sofia Command not found!\n"}}, want: "sofia status: ", commands: all[:2]},
-		"a profile refuses":               {door: &door{takes: []string{oldSecret}, answers: map[string]string{"sofia profile external rescan": "-ERR no\n"}}, want: "rescanning the SIP profile external", commands: all[:4]},
+		"broken access lists":             {door: &door{takes: []string{oldSecret}, answers: map[string]string{"reloadacl": "-ERR [error near line 3]\n"}}, want: "reloadacl: ", commands: all[:2]},
+		"no SIP":                          {door: &door{takes: []string{oldSecret}, answers: map[string]string{"sofia status": "-ERR sofia Command not found!\n"}}, want: "sofia status: ", commands: all[:3]},
+		"a profile refuses":               {door: &door{takes: []string{oldSecret}, answers: map[string]string{"sofia profile external rescan": "-ERR no\n"}}, want: "rescanning the SIP profile external", commands: all[:5]},
 		"the module is in use":            {door: &door{takes: []string{oldSecret}, answers: map[string]string{"reload mod_event_socket": "-ERR unloading module [Module in use.]\n"}}, want: "reload mod_event_socket: ", commands: all},
 		"none of ours is taken":           {door: &door{takes: []string{"operator's own"}}, want: "accepts none of the passwords", untold: true},
-		"it hangs up in the middle, once": {door: &door{takes: []string{oldSecret}, turnsTo: []string{newSecret}, dropsOn: "sofia status"}, commands: append([]string{"reloadxml", "sofia status"}, all...)},
+		"it hangs up in the middle, once": {door: &door{takes: []string{oldSecret}, turnsTo: []string{newSecret}, dropsOn: "sofia status"}, commands: append([]string{"reloadxml", "reloadacl", "sofia status"}, all...)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@
 package listen
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -24,6 +25,9 @@ type Ports struct {
 	// Auto are the profiles that let FreeSWITCH choose a port when it starts:
 	// nothing can be opened or limited for what nobody knows yet.
 	Auto []string
+	// Trunks are the ports of the profiles that the plan has trunks for, IPv4 first.
+	// They are in the lists above too.
+	Trunks []TrunkPort
 }
 
 const (
@@ -36,11 +40,15 @@ const (
 // profile out.
 func Read(c *fsxml.Config, p *plan.Plan) (Ports, error) {
 	var out Ports
+	var all heard
 	for _, name := range c.Profiles() {
-		if err := out.profile(sofiaProfile{name, c.Params(fsxml.Profile(name))}); err != nil {
+		on, err := out.profile(sofiaProfile{name, c.Params(fsxml.Profile(name))})
+		if err != nil {
 			return Ports{}, err
 		}
+		all = append(all, listener{name, on})
 	}
+	out.Trunks = all.trunkPorts(p.Sources().Trunks)
 	for _, list := range []*[]uint16{&out.SIP, &out.TLS, &out.WS} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
@@ -53,49 +61,57 @@ func Read(c *fsxml.Config, p *plan.Plan) (Ports, error) {
 }
 
 // profile adds what one profile binds (sofia.c:4270-4325, where the URLs to
-// bind are made).
-func (l *Ports) profile(s sofiaProfile) error {
+// bind are made), and tells it.
+func (l *Ports) profile(s sofiaProfile) (on []socket, err error) {
+	ip := s.value("sip-ip")
 	secure := isTrue(s.value("tls"))
-	local := isLoopback(s.value("sip-ip"))
+	local := isLoopback(ip)
 	if !local && (!secure || !isTrue(s.value("tls-only"))) {
-		if err := l.add(s, &l.SIP, "sip-port", sipPort); err != nil {
-			return err
+		ports, err := l.port(s, "sip-port", sipPort)
+		if err != nil {
+			return nil, err
 		}
+		l.SIP = append(l.SIP, ports...)
+		on = append(on, sockets(ip, ports...)...)
 	}
 	if !local && secure {
-		if err := l.add(s, &l.TLS, "tls-sip-port", tlsPort); err != nil {
-			return err
+		ports, err := l.port(s, "tls-sip-port", tlsPort)
+		if err != nil {
+			return nil, err
 		}
+		l.TLS = append(l.TLS, ports...)
+		on = append(on, sockets(ip, ports...)...)
 	}
 	for _, param := range []string{"ws-binding", "wss-binding"} {
-		ip, port := splitBinding(s.value(param))
-		if port == "" || isLoopback(ip) || ip == "" && local {
+		at, port := splitBinding(s.value(param))
+		if port == "" || isLoopback(at) || at == "" && local {
 			continue
 		}
 		n, err := s.port(param, port)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		l.WS = append(l.WS, n)
+		on = append(on, sockets(cmp.Or(at, ip), n)...)
 	}
-	return nil
+	return on, nil
 }
 
-func (l *Ports) add(s sofiaProfile, list *[]uint16, param, standard string) error {
+// port is the one that a parameter sets; none where FreeSWITCH chooses it.
+func (l *Ports) port(s sofiaProfile, param, standard string) ([]uint16, error) {
 	value := s.value(param)
 	switch {
 	case strings.EqualFold(value, "auto"):
 		l.Auto = append(l.Auto, s.name)
-		return nil
+		return nil, nil
 	case value == "" || value == "0":
 		value = standard
 	}
 	n, err := s.port(param, value)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	*list = append(*list, n)
-	return nil
+	return []uint16{n}, nil
 }
 
 // sofiaProfile is a profile's settings in the order mod_sofia reads them.

@@ -72,12 +72,21 @@ func member(p netip.Prefix) string {
 	return p.String()
 }
 
-// portRules send what is meant for FreeSWITCH's ports to the limits.
+// portRules send what is meant for FreeSWITCH's ports to the limits, but for what
+// comes from trunks on the ports of their own profile.
 func portRules(open listen.Ports) string {
 	tcp := slices.Concat(open.SIP, open.TLS, open.WS)
 	slices.Sort(tcp)
 	tcp = slices.Compact(tcp)
 	var b strings.Builder
+	for _, t := range open.Trunks {
+		v4, v6 := byFamily(t.From)
+		for match, members := range map[string][]string{"ip": v4, "ip6": v6} {
+			if len(members) > 0 {
+				fmt.Fprintf(&b, "\t\t%s saddr { %s } meta l4proto { tcp, udp } th dport %d return\n", match, strings.Join(members, ", "), t.Port)
+			}
+		}
+	}
 	for _, v := range []string{"4", "6"} {
 		if len(open.SIP) > 0 {
 			fmt.Fprintf(&b, "\t\tmeta nfproto ipv%s udp dport { %s } jump limit_v%s\n", v, numbers(open.SIP), v)

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,6 +64,42 @@ func TestTheRulesKnowPortsAndTrustedSources(t *testing.T) {
 	if i := strings.Index(text, "@TRUSTED"); i >= 0 || strings.Contains(text, "@PORTS") {
 		t.Error("a blank was not filled in")
 	}
+}
+
+// A trunk is exempt on the ports of its own profile, in its own family, and trusted
+// nowhere else.
+func TestTrunksPassTheLimitsOnTheirOwnPorts(t *testing.T) {
+	p, err := plan.Parse([]byte(`{"trunk":{"a":{"from":["203.0.113.0/24","198.51.100.7","2001:db8::/32"]}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := vanillaPorts
+	open.Trunks = []listen.TrunkPort{
+		{Port: 5080, From: prefixes("203.0.113.0/24", "198.51.100.7/32")},
+		{Port: 5081, Shared: "internal", From: prefixes("203.0.113.0/24")},
+		{Port: 5066, IPv6: true},
+		{Port: 5080, IPv6: true, From: prefixes("2001:db8::/32")},
+	}
+	text := mustRuleset(t, p, open)
+	_, rules, _ := strings.Cut(text, "counter name \"limited_fragment\" drop\n")
+	const want = "\t\tip saddr { 203.0.113.0/24, 198.51.100.7 } meta l4proto { tcp, udp } th dport 5080 return\n" +
+		"\t\tip saddr { 203.0.113.0/24 } meta l4proto { tcp, udp } th dport 5081 return\n" +
+		"\t\tip6 saddr { 2001:db8::/32 } meta l4proto { tcp, udp } th dport 5080 return\n" +
+		"\t\tmeta nfproto ipv4 udp dport"
+	if !strings.HasPrefix(rules, want) {
+		t.Errorf("the rules begin\n%.600s\nwant\n%s", rules, want)
+	}
+	if strings.Count(text, "203.0.113.0/24") != 2 || strings.Count(text, "2001:db8::") != 1 {
+		t.Error("trunks are trusted elsewhere too")
+	}
+}
+
+func prefixes(list ...string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
 }
 
 // nft has no empty set: no port, no rule.

@@ -16,6 +16,7 @@ func TestEmptyPlanIsEveryDefault(t *testing.T) {
 		AdminUsers:   []string{},
 		SIPAllowFrom: []string{},
 		SIPBanner:    "",
+		Trunks:       plan.Trunks{},
 		SkipFirewall: false,
 		KeepRules:    false,
 		SkipFail2ban: false,
@@ -60,6 +61,7 @@ func TestEncodeParsesBack(t *testing.T) {
 	p.AdminUsers = []string{"admin", "ops.team"}
 	p.SIPAllowFrom = []string{"198.51.100.7", "2001:db8::/32"}
 	p.SIPBanner = "pbx-1"
+	p.Trunks = plan.Trunks{"carrier": {From: []string{"203.0.113.0/24"}, Profile: "external"}, "pbx-2": {From: []string{"2001:db8::7"}, Profile: "Office"}}
 	p.SkipFirewall, p.KeepRules, p.SkipFail2ban = true, true, true
 	p.StrictImage, p.CleanupSystem = true, true
 	p.RTPPortRange = "20000:20001"
@@ -112,6 +114,13 @@ func TestParseTellsWhatIsWrongAndWhere(t *testing.T) {
 		"number for a string":     {`{"service_name":5}`, []string{`"service_name" takes a string, not number`}},
 		"string for a list":       {"\n{\"admin_users\":\"me\"}", []string{"line 2", `"admin_users" takes a list, not string`}},
 		"string for a boolean":    {`{"skip_firewall":"yes"}`, []string{`"skip_firewall" takes true or false, not string`}},
+		"list for trunks":         {`{"trunk":[{"from":[]}]}`, []string{`"trunk" takes an object`}},
+		"null for trunks":         {`{"trunk":null}`, []string{`"trunk" takes an object`}},
+		"a trunk named twice":     {`{"trunk":{"a":{"from":["192.0.2.1"]},"a":{"from":["192.0.2.2"]}}}`, []string{`trunk: "a" is named twice`}},
+		"unknown key in a trunk":  {`{"trunk":{"a":{"form":["192.0.2.1"]}}}`, []string{`"form" is not an option`}},
+		"string for a trunk":      {`{"trunk":{"a":"192.0.2.1"}}`, []string{`trunk "a"`, "takes an object, not string"}},
+		"string for its list":     {`{"trunk":{"a":{"from":"192.0.2.1"}}}`, []string{`trunk "a": "from" takes a list, not string`}},
+		"a trunk and a fault":     {`{"trunk":{"a":{}},"conf_dir":"etc"}`, []string{`trunk "a": from is empty`, "conf_dir:"}},
 		"list for a block":        {`{"rate_limit":[{}]}`, []string{`"rate_limit" takes an object, not array`}},
 		"wrong type and a fault":  {`{"skip_firewall":1,"conf_dir":"etc"}`, []string{`"skip_firewall" takes`, "conf_dir:"}},
 		"a list as the plan":      {`[]`, []string{`"plan" takes an object, not array`}},

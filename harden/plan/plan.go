@@ -26,6 +26,8 @@ type Plan struct {
 	SIPAllowFrom []string `json:"sip_allow_from"`
 	// SIPBanner is what FreeSWITCH calls itself in SIP. Empty: as it is configured.
 	SIPBanner string `json:"sip_banner"`
+	// Trunks are who may call in on the profiles that they name, and nobody else.
+	Trunks Trunks `json:"trunk"`
 	// SkipFirewall leaves the firewall's policy alone.
 	SkipFirewall bool `json:"skip_firewall"`
 	// KeepRules adds to the firewall's rules instead of replacing them.
@@ -84,6 +86,7 @@ func Default() *Plan {
 		ServiceName:  "freeswitch",
 		AdminUsers:   []string{},
 		SIPAllowFrom: []string{},
+		Trunks:       Trunks{},
 		RTPPortRange: "16384:32768", // switch_rtp.c START_PORT and END_PORT
 		SSHPorts:     []int{},
 		Fail2ban: Fail2ban{

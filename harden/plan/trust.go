@@ -15,6 +15,20 @@ type Sources struct {
 	// Trusted are those that are never banned and never limited: this machine,
 	// fail2ban.ignore_ip, and SIP where it is an allowlist. Never a whole family.
 	Trusted []netip.Prefix
+	// Trunks are who may call in on a profile that answers nobody else. They are not
+	// limited on that profile's ports, and are like everybody else on all others.
+	Trunks []ProfileTrunks
+}
+
+// Unbanned are those that are never banned. A ban is for every port, so the trunks of
+// all profiles are among them: a source over UDP can be forged, and nobody shall cut
+// off a carrier by failing in its name, on whatever port.
+func (s Sources) Unbanned() []netip.Prefix {
+	all := slices.Clone(s.Trusted)
+	for _, t := range s.Trunks {
+		all = append(all, t.From...)
+	}
+	return Merged(all)
 }
 
 // everybody is the whole of each family, by its name.
@@ -29,13 +43,13 @@ var everybody = []struct {
 // loopbacks are trusted whoever else is.
 var loopbacks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
-// Sources reads both lists of a plan that is valid. An empty sip_allow_from lets
+// Sources reads the lists of a plan that is valid. An empty sip_allow_from lets
 // everybody speak SIP. One that is too wide to be an allowlist of a family does
 // the same for that family, and trusts nobody of it: who writes 0.0.0.0/0 means
 // everybody, attackers included, and not that all of them shall go unbanned. A
 // family that the list does not name may not speak SIP.
 func (p *Plan) Sources() Sources {
-	sip := merged(prefixes(p.SIPAllowFrom))
+	sip := Merged(prefixes(p.SIPAllowFrom))
 	var s Sources
 	trusted := slices.Concat(loopbacks, prefixes(p.Fail2ban.IgnoreIP))
 	for _, f := range everybody {
@@ -47,7 +61,8 @@ func (p *Plan) Sources() Sources {
 		s.SIP = append(s.SIP, own...)
 		trusted = append(trusted, own...)
 	}
-	s.Trusted = merged(trusted)
+	s.Trusted = Merged(trusted)
+	s.Trunks = p.Trunks.byProfile()
 	return s
 }
 
@@ -110,9 +125,9 @@ func prefixes(list []string) []netip.Prefix {
 	return out
 }
 
-// merged is a list without what lies in another network of it, in its order: nft
+// Merged is a list without what lies in another network of it, in its order: nft
 // refuses a set in which one member lies in another.
-func merged(list []netip.Prefix) []netip.Prefix {
+func Merged(list []netip.Prefix) []netip.Prefix {
 	var out []netip.Prefix
 	for _, p := range list {
 		inAnother := slices.ContainsFunc(list, func(o netip.Prefix) bool { return o.Bits() < p.Bits() && o.Contains(p.Addr()) })

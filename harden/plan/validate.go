@@ -62,6 +62,7 @@ func (p *Plan) Validate() error {
 	if b := p.SIPBanner; b != "" && (!made(b, inBanners, atMostBanner) || !strings.Contains(letters, b[:1])) {
 		f.add("sip_banner: %q cannot stand in SIP's headers as it is; give one word of up to %d letters, digits and ._-, which begins with a letter, as in \"pbx\"", b, atMostBanner)
 	}
+	f.trunks(p.Trunks)
 	f.addresses("fail2ban.ignore_ip", p.Fail2ban.IgnoreIP)
 	f.notTheWorld("fail2ban.ignore_ip", p.Fail2ban.IgnoreIP)
 	f.portRange(p.RTPPortRange)
@@ -134,7 +135,7 @@ func (f *faults) addresses(option string, list []string) {
 
 // notTheWorld refuses networks so wide that no ban would ever fall on anybody.
 func (f *faults) notTheWorld(option string, list []string) {
-	all := merged(prefixes(list))
+	all := Merged(prefixes(list))
 	for _, fam := range everybody {
 		if own := family(all, fam.all); tooWide(own) {
 			f.add("%s: its %s networks add up to so much of the Internet that hardly anybody could be banned (%s); name those whom you trust, or say skip_fail2ban = true", option, fam.Family, joined(own))

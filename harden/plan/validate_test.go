@@ -13,6 +13,15 @@ var faults = map[string]func(*plan.Plan){
 	`service_name: "fs.service" is not a systemd unit`:   func(p *plan.Plan) { p.ServiceName = "fs.service" },
 	`admin_users: "Admin" is not a login name`:           func(p *plan.Plan) { p.AdminUsers = []string{"ok", "Admin"} },
 	`sip_allow_from: "sip.example.com" is not an IPv4`:   func(p *plan.Plan) { p.SIPAllowFrom = []string{"sip.example.com"} },
+	`trunk: "Carrier" is not a name`:                     trunk("Carrier", "external", "192.0.2.1"),
+	`trunk: "" is not a name`:                            trunk("", "external", "192.0.2.1"),
+	`trunk "none": from is empty`:                        trunk("none", "external"),
+	`trunk "a": "sip.example.com" is not an IPv4`:        trunk("a", "external", "192.0.2.1", "sip.example.com"),
+	`trunk "b": "192.0.2.1/24" has bits set`:             trunk("b", "external", "192.0.2.1/24"),
+	`trunk "c": profile "" is not usable`:                trunk("c", "", "192.0.2.1"),
+	`trunk "d": profile "in]/x" is not usable`:           trunk("d", "in]/x", "192.0.2.1"),
+	`trunk: the IPv4 networks add up to`:                 both(trunk("e", "external", "64.0.0.0/8"), trunk("f", "other", "65.0.0.0/8")),
+	`trunk: the IPv6 networks add up to`:                 trunk("g", "external", "::/0"),
 	`fail2ban.ignore_ip: "10.0.0.1/8" has bits set`:      func(p *plan.Plan) { p.Fail2ban.IgnoreIP = append(p.Fail2ban.IgnoreIP, "10.0.0.1/8") },
 	`fail2ban.ignore_ip: its IPv6 networks add up to`:    func(p *plan.Plan) { p.Fail2ban.IgnoreIP = append(p.Fail2ban.IgnoreIP, "::/0") },
 	`sip_banner: "a pbx" cannot stand in SIP's headers`:  func(p *plan.Plan) { p.SIPBanner = "a pbx" },
@@ -28,6 +37,14 @@ var faults = map[string]func(*plan.Plan){
 	`recidive.max_retry: 0 is too small`:                 func(p *plan.Plan) { p.Recidive.MaxRetry = 0 },
 	`recidive.find_time: 0 is too small`:                 func(p *plan.Plan) { p.Recidive.FindTime = 0 },
 	`recidive.ban_time: 0 is too small`:                  func(p *plan.Plan) { p.Recidive.BanTime = 0 },
+}
+
+func trunk(name, profile string, from ...string) func(*plan.Plan) {
+	return func(p *plan.Plan) { p.Trunks[name] = plan.Trunk{From: from, Profile: profile} }
+}
+
+func both(a, b func(*plan.Plan)) func(*plan.Plan) {
+	return func(p *plan.Plan) { a(p); b(p) }
 }
 
 func TestEveryFaultNamesItsOption(t *testing.T) {

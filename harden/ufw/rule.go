@@ -47,6 +47,7 @@ type Rule struct {
 const (
 	ForSSH   = "ssh"
 	ForSIP   = "sip"
+	ForTrunk = "trunk"
 	ForMedia = "media"
 )
 

@@ -269,3 +269,57 @@ func onlyLines(s string, prefixes ...string) string {
 	}
 	return b.String()
 }
+
+// Who is let in to which port, where profiles have trunks. Port 5080 is external's,
+// in both families.
+func TestTrunksAloneAreLetIn(t *testing.T) {
+	t.Parallel()
+	const ssh, media = "22/tcp", "16384:32768/udp"
+	four, six := netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8:9::/48")
+	alone := []listen.TrunkPort{{Port: 5080, From: []netip.Prefix{four}}}
+	for name, tt := range map[string]struct {
+		trunks []listen.TrunkPort
+		sip    []netip.Prefix
+		want   string
+	}{
+		"no trunks": {nil, everybody, "5060,5080/udp, 5060,5066,5080/tcp"},
+		"phones from everywhere": {alone, everybody, "5060/udp from 0.0.0.0/0, 5060,5066/tcp from 0.0.0.0/0, 5060,5080/udp from ::/0, 5060,5066,5080/tcp from ::/0, " +
+			"5080/udp from 203.0.113.0/24, 5080/tcp from 203.0.113.0/24"},
+		"phones of an allowlist": {alone, someSources[:1:1], "5060/udp from 203.0.113.0/24, 5060,5066/tcp from 203.0.113.0/24, 5080/udp from 203.0.113.0/24, 5080/tcp from 203.0.113.0/24"},
+		"both families": {
+			append(alone[:1:1], listen.TrunkPort{Port: 5080, IPv6: true, From: []netip.Prefix{six}}), someSources[1:3:3],
+			"5060/udp from 198.51.100.7/32, 5060,5066/tcp from 198.51.100.7/32, 5060/udp from 2001:db8::/32, 5060,5066/tcp from 2001:db8::/32, " +
+				"5080/udp from 203.0.113.0/24, 5080/tcp from 203.0.113.0/24, 5080/udp from 2001:db8:9::/48, 5080/tcp from 2001:db8:9::/48",
+		},
+		"nobody in a family":                {append(alone[:1:1], listen.TrunkPort{Port: 5080, IPv6: true}), someSources[2:3:3], "5060/udp from 2001:db8::/32, 5060,5066/tcp from 2001:db8::/32, 5080/udp from 203.0.113.0/24, 5080/tcp from 203.0.113.0/24"},
+		"shared with phones":                {[]listen.TrunkPort{{Port: 5080, From: []netip.Prefix{four}, Shared: "office"}}, everybody, "5060,5080/udp, 5060,5066,5080/tcp"},
+		"shared with phones of elsewhere":   {[]listen.TrunkPort{{Port: 5080, From: []netip.Prefix{four}, Shared: "office"}}, someSources[1:2:2], "5060,5080/udp from 198.51.100.7/32, 5060,5066,5080/tcp from 198.51.100.7/32, 5080/udp from 203.0.113.0/24, 5080/tcp from 203.0.113.0/24"},
+		"shared with phones of its own":     {[]listen.TrunkPort{{Port: 5080, From: []netip.Prefix{four}, Shared: "office"}}, someSources[:1:1], "5060,5080/udp from 203.0.113.0/24, 5060,5066,5080/tcp from 203.0.113.0/24"},
+		"a port that is spoken by TCP only": {[]listen.TrunkPort{{Port: 5066, From: []netip.Prefix{four}}}, someSources[1:2:2], "5060,5080/udp from 198.51.100.7/32, 5060,5080/tcp from 198.51.100.7/32, 5066/tcp from 203.0.113.0/24"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			open := listen.Ports{SIP: []uint16{5060, 5080}, WS: []uint16{5066}, RTPFirst: 16384, RTPLast: 32768, Trunks: tt.trunks}
+			rules := Rules([]uint16{22}, open, tt.sip)
+			var words []string
+			for _, r := range rules {
+				words = append(words, Describe([]Rule{r}))
+			}
+			if got, want := strings.Join(words, ", "), strings.Join([]string{ssh, tt.want, media}, ", "); got != want {
+				t.Errorf("let in are\n%s\nwant\n%s", got, want)
+			}
+			for _, f := range Families {
+				fresh, err := Read(empty(t), f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				after, _ := fresh.Replace(f, rules)
+				for _, line := range strings.Split(after.String(), "\n") {
+					if strings.Contains(line, "tuple") && (strings.Contains(line, "0.0.0.0/0 any ::") || strings.Contains(line, "::/0 any 0.0.0.0")) {
+						t.Errorf("%s has a rule of the other family: %s", f.Rules, line)
+					}
+				}
+			}
+		})
+	}
+}

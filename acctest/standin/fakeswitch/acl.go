@@ -46,3 +46,53 @@ func inAny(cidrs string, address netip.Addr) bool {
 	}
 	return false
 }
+
+// The parameters of a profile that name access lists.
+const (
+	inboundACL  = "apply-inbound-acl"
+	registerACL = "apply-register-acl"
+)
+
+// accessList is one that a profile goes by, and whether who fails goes on to a context
+// of his own.
+type accessList struct {
+	name  string
+	falls bool
+}
+
+// addList adds a value as config_sofia does (sofia.c:5729): "none" forgets those
+// before, and LIST:PASS:FAIL has contexts.
+func addList(lists []accessList, value string) []accessList {
+	if value == "" {
+		return lists
+	}
+	if strings.EqualFold(value, "none") {
+		return nil
+	}
+	name, contexts, _ := strings.Cut(value, ":")
+	_, fail, _ := strings.Cut(contexts, ":")
+	return append(lists, accessList{name, fail != ""})
+}
+
+// passesInbound tells whether a caller passes one of the lists, and of him who does not
+// which list refused him last (sofia.c:10552).
+func (p *profile) passesInbound(address netip.Addr) (passes bool, last accessList) {
+	passes = true
+	for _, last = range p.lists(inboundACL) {
+		if passes = p.owner.accessLists().allows(last.name, address); passes {
+			break
+		}
+	}
+	return passes, last
+}
+
+// passesRegister tells whether a source passes all lists, of which there has to be one
+// for that to mean anything (sofia_reg.c:2389).
+func (p *profile) passesRegister(address netip.Addr) (passes bool, refusedBy string) {
+	for _, l := range p.lists(registerACL) {
+		if !p.owner.accessLists().allows(l.name, address) {
+			return false, l.name
+		}
+	}
+	return true, ""
+}

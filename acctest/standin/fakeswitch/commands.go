@@ -40,6 +40,8 @@ func (s *Switch) execute(command string) answer {
 		a.text = "FreeSWITCH Version " + version + " ~64bit (-release  64bit)\n"
 	case "reloadxml":
 		a.text = "+OK [" + s.reloadXML() + "]\n"
+	case "reloadacl":
+		a.text = s.reloadACL()
 	case "global_getvar":
 		a.text = s.variable(argument)
 	case "show":

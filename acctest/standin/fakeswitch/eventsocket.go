@@ -202,7 +202,7 @@ func (m *eventSocket) admits(remote net.Addr) bool {
 	}
 	address := from.Addr().Unmap()
 	for _, list := range m.acls {
-		if !m.owner.configuration().allows(list, address) {
+		if !m.owner.accessLists().allows(list, address) {
 			m.owner.log.line("WARNING", "mod_event_socket.c:2674", "IP %s Rejected by acl \"%s\"", address, list)
 			return false
 		}

@@ -28,8 +28,9 @@ type profile struct {
 
 	mu       sync.Mutex
 	settings map[string]string
-	nonces   map[string]uint64 // nonce to the last nonce count used with it
-	legs     map[string]*leg   // by Call-ID, those that ring or were answered
+	acls     map[string][]accessList // of apply-inbound-acl and apply-register-acl
+	nonces   map[string]uint64       // nonce to the last nonce count used with it
+	legs     map[string]*leg         // by Call-ID, those that ring or were answered
 	streams  map[net.Conn]struct{}
 	closed   bool
 
@@ -128,13 +129,25 @@ func (p *profile) receive(packet string, from peer, send func(string)) {
 }
 
 // apply takes over the settings of the configuration. One that is no longer
-// there keeps its last value, as FreeSWITCH's flags do on a rescan.
+// there keeps its last value, as FreeSWITCH's flags do on a rescan; the access lists
+// are those that are there.
 func (p *profile) apply(all []setting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.acls = map[string][]accessList{}
 	for _, s := range all {
-		p.settings[strings.ToLower(s.name)] = s.value
+		name := strings.ToLower(s.name)
+		p.settings[name] = s.value
+		if name == inboundACL || name == registerACL {
+			p.acls[name] = addList(p.acls[name], s.value)
+		}
 	}
+}
+
+func (p *profile) lists(param string) []accessList {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.acls[param]
 }
 
 // value is a setting, or fallback where it is missing or empty.

@@ -7,10 +7,18 @@ import (
 	"time"
 )
 
-// register always asks for credentials, whatever auth-calls says
-// (sofia_reg_handle_register, sofia_reg.c).
+// register asks for credentials, whatever auth-calls says, but of a source that an
+// access list lets in (sofia_reg_handle_sip_i_register, sofia_reg.c:2389).
 func (p *profile) register(r *request, from peer) []string {
 	credentials := r.header("authorization")
+	address := from.Addr().Unmap()
+	if passes, refusedBy := p.passesRegister(address); !passes {
+		p.owner.log.line("WARNING", "sofia_reg.c:2406", "IP %s Rejected by register acl \"%s\"", address, refusedBy)
+		return []string{p.respond(r, "403 Forbidden", from)}
+	}
+	if len(p.lists(registerACL)) > 0 {
+		return []string{p.enrol(r, credentials, from)}
+	}
 	switch v := p.judge(r, credentials, from); v {
 	case forbidden:
 		p.logAuth("failure", 1787, r, from)
@@ -50,7 +58,16 @@ func (p *profile) invite(r *request, from peer) []string {
 	if credentials == "" {
 		credentials = r.header("authorization")
 	}
-	if p.flag("auth-calls") || credentials != "" {
+	passes, last := p.passesInbound(from.Addr().Unmap())
+	if !passes && !p.flag("auth-calls") {
+		p.owner.log.line("WARNING", "sofia.c:10656 sofia_handle_sip_i_invite", "IP %s Rejected by acl \"%s\"", from.Addr().Unmap(), last.name)
+		if !last.falls {
+			l.hangUp("CALL_REJECTED", "")
+			return []string{p.respond(r, "403 Forbidden", from)}
+		}
+	}
+	granted := passes && last.name != "" && p.flag("auth-calls")
+	if !granted && (p.flag("auth-calls") || credentials != "") {
 		switch p.judge(r, credentials, from) {
 		case forbidden:
 			p.logAuth("failure", 1787, r, from)

@@ -407,6 +407,61 @@ func TestRescan(t *testing.T) {
 	}
 }
 
+// Access lists: of apply-inbound-acl one is enough, where auth-calls is off; who passes
+// apply-register-acl needs no password. They are read by reloadacl alone.
+func TestAccessLists(t *testing.T) {
+	const sdp = "v=0\r\n"
+	param := func(name, value string) string { return `<param name="` + name + `" value="` + value + `"/>` }
+	list := func(name, cidr string) string {
+		return `<list name="` + name + `" default="deny"><node type="allow" cidr="` + cidr + `"/></list>`
+	}
+	lists := list("here", "127.0.0.0/8") + list("elsewhere", "192.0.2.0/24") + list("own", "127.0.0.1/32")
+	for name, tt := range map[string]struct{ params, invite, register, logged string }{
+		"none":                  {"", "404 Not Found", "401 Unauthorized", ""},
+		"one that lets in":      {param("apply-inbound-acl", "here"), "404 Not Found", "401 Unauthorized", ""},
+		"one that does not":     {param("apply-inbound-acl", "elsewhere"), "403 Forbidden", "401 Unauthorized", `[WARNING] sofia.c:10656 IP 127.0.0.1 Rejected by acl "elsewhere"`},
+		"one of two":            {param("apply-inbound-acl", "elsewhere") + param("apply-inbound-acl", "own"), "404 Not Found", "401 Unauthorized", ""},
+		"none behind it":        {param("apply-inbound-acl", "here") + param("apply-inbound-acl", "none") + param("apply-inbound-acl", "elsewhere::"), "403 Forbidden", "401 Unauthorized", `Rejected by acl "elsewhere"`},
+		"a way out":             {param("apply-inbound-acl", "elsewhere:a:b"), "404 Not Found", "401 Unauthorized", `Rejected by acl "elsewhere"`},
+		"passwords":             {param("apply-inbound-acl", "elsewhere") + param("auth-calls", "true"), "407 Proxy", "401 Unauthorized", ""},
+		"a list for passwords":  {param("apply-inbound-acl", "here") + param("auth-calls", "true"), "404 Not Found", "401 Unauthorized", ""},
+		"who registers":         {param("apply-register-acl", "here"), "404 Not Found", "200 OK", ""},
+		"who does not":          {param("apply-register-acl", "here") + param("apply-register-acl", "elsewhere"), "404 Not Found", "403 Forbidden", `[WARNING] sofia_reg.c:2406 IP 127.0.0.1 Rejected by register acl "elsewhere"`},
+		"a list that is not":    {param("apply-inbound-acl", "no such"), "403 Forbidden", "401 Unauthorized", `Rejected by acl "no such"`},
+		"a list in an old file": {param("apply-inbound-acl", "late"), "403 Forbidden", "401 Unauthorized", `Rejected by acl "late"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := install(t)
+			in.edit(t, "autoload_configs/acl.conf.xml", "</network-lists>", lists+"</network-lists>")
+			in.edit(t, "sip_profiles/external.xml", "</settings>", tt.params+"</settings>")
+			in.start(t)
+			p := call(t, in, "external")
+			p.body = sdp
+			for method, want := range map[string]string{"INVITE": tt.invite, "REGISTER": tt.register} {
+				if got := p.send(method, "1001"); !strings.HasPrefix(got, "SIP/2.0 "+want) {
+					t.Errorf("%s: %.60q, want %s", method, got, want)
+				}
+			}
+			if log := in.log(t); !strings.Contains(log, tt.logged) || tt.logged == "" && strings.Contains(log, "Rejected") {
+				t.Errorf("the log lacks %q", tt.logged)
+			}
+			if name != "a list in an old file" {
+				return
+			}
+			in.edit(t, "autoload_configs/acl.conf.xml", "</network-lists>", list("late", "127.0.0.1/32")+"</network-lists>")
+			conn := connect(t, in.eventSocket, "ClueCon")
+			for _, tt := range []struct{ command, want string }{{"reloadxml", "403 Forbidden"}, {"reloadacl", "404 Not Found"}} {
+				if _, err := conn.API(bounded(t), tt.command); err != nil {
+					t.Fatal(err)
+				}
+				if got := p.send("INVITE", "1001"); !strings.HasPrefix(got, "SIP/2.0 "+tt.want) {
+					t.Errorf("after %s: %.60q, want %s", tt.command, got, tt.want)
+				}
+			}
+		})
+	}
+}
+
 func TestTwoOfThePort(t *testing.T) {
 	in := install(t)
 	in.edit(t, "vars.xml", "internal_sip_port=0", "internal_sip_port="+portOf(udpPort(t)))

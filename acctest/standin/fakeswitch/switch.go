@@ -90,6 +90,7 @@ type Switch struct {
 	mu            sync.Mutex // guards what follows
 	variables     map[string]string
 	document      *document
+	lists         *document    // whose access lists are in force (switch_core.c:1451)
 	module        *eventSocket // nil while unloaded
 	profiles      map[string]*profile
 	registrations map[string]registration
@@ -119,6 +120,7 @@ func Start(o Options) (*Switch, error) {
 	if err := s.loadXML(); err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
+	s.lists = s.document
 	s.loadLogfile()
 	if err := makeKeys(filepath.Join(o.ConfDir, "tls")); err != nil {
 		s.log.line("ERR", "switch_core_cert.c:291", "Certificate generation failed: %v", err)
@@ -182,6 +184,24 @@ func (s *Switch) loadXML() error {
 	}
 	s.document = d
 	return nil
+}
+
+// reloadACL reads the configuration and takes over its access lists, which no other
+// reload does (mod_commands.c:1911).
+func (s *Switch) reloadACL() string {
+	if result := s.reloadXML(); result != "Success" {
+		return "-ERR [" + result + "]\n"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lists = s.document
+	return "+OK acl reloaded\n"
+}
+
+func (s *Switch) accessLists() *document {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lists
 }
 
 func (s *Switch) configuration() *document {
