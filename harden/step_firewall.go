@@ -96,6 +96,9 @@ func firewallRules(ctx context.Context, m *Machine) ([]ufw.Rule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; or say skip_firewall = true", err)
 	}
+	for _, u := range open.Unheard {
+		m.Warn("trunks of the SIP profile %s call over %s, where it does not listen: if another profile does, such as external-ipv6 beside external, name that one in a trunk too, or it answers everybody", u.Profile, map[bool]string{false: "IPv4", true: "IPv6"}[u.IPv6])
+	}
 	for _, t := range open.Trunks {
 		if !t.Alone() {
 			m.Warn("port %d is that of a SIP profile with trunks, and of the SIP profile %s, which has none: the firewall lets in whoever may speak SIP, and FreeSWITCH's access list alone refuses the others; give the trunks' profile a port of its own", t.Port, t.Shared)

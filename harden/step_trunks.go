@@ -43,6 +43,9 @@ func trunks(_ context.Context, m *Machine) (Proposal, error) {
 	if len(profiles) > 0 {
 		summary = "answered are the trunks of " + strings.Join(shorten(profiles), ", ") + " alone"
 	}
+	if len(changed) > 0 && m.Live && !m.Image && m.Runs(freeswitchComm) {
+		m.Warn("FreeSWITCH runs, and goes by its old access lists until it is told: fs_cli -x reloadacl, then fs_cli -x \"sofia profile NAME rescan\" for each profile; or fs-harden rotate")
+	}
 	p, err := m.configChanges(after, changed, summary, secret.Value{})
 	switch {
 	case err != nil:

@@ -123,8 +123,9 @@ type Trunk struct {
 	// profile. Networks of all trunks that together are as wide as a /7 of IPv4 or a
 	// /12 of IPv6, private ones apart, are refused.
 	From []string `mapstructure:"from" required:"true"`
-	// The SIP profile that it calls, as `sip_profiles/` names it. Defaults to
-	// `external`.
+	// The SIP profile that it calls, as `sip_profiles/` names it. FreeSWITCH's example
+	// has one for each family: `external` for IPv4, `external-ipv6` for IPv6. Defaults
+	// to `external`.
 	Profile string `mapstructure:"profile"`
 }
 

@@ -28,6 +28,8 @@ type Ports struct {
 	// Trunks are the ports of the profiles that the plan has trunks for, IPv4 first.
 	// They are in the lists above too.
 	Trunks []TrunkPort
+	// Unheard are the profiles with trunks of a family in which they do not listen.
+	Unheard []Unheard
 }
 
 const (
@@ -49,6 +51,7 @@ func Read(c *fsxml.Config, p *plan.Plan) (Ports, error) {
 		all = append(all, listener{name, on})
 	}
 	out.Trunks = all.trunkPorts(p.Sources().Trunks)
+	out.Unheard = all.unheard(p.Sources().Trunks)
 	for _, list := range []*[]uint16{&out.SIP, &out.TLS, &out.WS} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)

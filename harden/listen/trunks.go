@@ -23,6 +23,13 @@ type TrunkPort struct {
 // Alone tells whether nobody but trunks has business there.
 func (t TrunkPort) Alone() bool { return t.Shared == "" }
 
+// Unheard is a profile that has trunks of a family, and no port in it: their calls go to
+// another profile, if to any. FreeSWITCH's own example has a profile for each family.
+type Unheard struct {
+	Profile string
+	IPv6    bool
+}
+
 // socket is a port of one family. UDP and TCP are not told apart: a profile has its
 // SIP port in both, and nobody means two profiles by one number.
 type socket struct {
@@ -82,6 +89,29 @@ func (h heard) trunkPorts(trunks []plan.ProfileTrunks) []TrunkPort {
 		}
 		return int(a.Port) - int(b.Port)
 	})
+	return out
+}
+
+// unheard are those of the profiles that listen somewhere.
+func (h heard) unheard(trunks []plan.ProfileTrunks) []Unheard {
+	var out []Unheard
+	for _, one := range h {
+		if len(one.on) == 0 {
+			continue
+		}
+		for _, t := range trunks {
+			if t.Profile != strings.ToLower(one.profile) {
+				continue
+			}
+			for _, six := range []bool{false, true} {
+				calls := slices.ContainsFunc(t.From, func(n netip.Prefix) bool { return n.Addr().Is6() == six })
+				listens := slices.ContainsFunc(one.on, func(s socket) bool { return s.six == six })
+				if calls && !listens {
+					out = append(out, Unheard{one.profile, six})
+				}
+			}
+		}
+	}
 	return out
 }
 

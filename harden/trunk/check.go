@@ -118,17 +118,15 @@ func checkList(c *fsxml.Config, want list) error {
 	return nil
 }
 
-// firstLists is the <network-lists> that FreeSWITCH reads, no element where there is
-// none.
+// firstLists is the <network-lists> that FreeSWITCH reads, the first at every step; no
+// element where there is none.
 func firstLists(c *fsxml.Config) fsxml.Spot {
-	for _, section := range c.Spots("section[configuration]") {
-		for _, conf := range section.All("configuration[acl.conf]") {
-			for _, l := range conf.All("network-lists") {
-				return l
-			}
-			return fsxml.Spot{}
-		}
+	return first(first(first(c.Spots("section[configuration]")).All("configuration[acl.conf]")).All("network-lists"))
+}
+
+func first(all []fsxml.Spot) fsxml.Spot {
+	if len(all) == 0 {
 		return fsxml.Spot{}
 	}
-	return fsxml.Spot{}
+	return all[0]
 }

@@ -6,15 +6,15 @@
 //
 //   - Of several apply-inbound-acl it is enough to pass one (sofia.c:10552), so that a
 //     list of an operator's would let in whom ours refuses. "none" forgets all that was
-//     set before it (sofia.c:5730), and what is set last counts.
+//     set before it (sofia.c:5731), and what is set last counts.
 //   - A list refuses a call only where auth-calls is off. With it on, whoever does not
 //     pass is asked for a password, and whoever passes counts as somebody who gave one
-//     (sofia.c:10580, 10655).
+//     (sofia.c:10582, 10666).
 //   - LIST:PASS:FAIL sends who fails on to a context instead of refusing him
-//     (sofia.c:10657), and a rescan keeps FAIL where the new value has no colon
+//     (sofia.c:10668), and a rescan keeps FAIL where the new value has no colon
 //     (sofia.c:5738). Two colons with nothing between them take it away.
 //   - apply-proxy-acl lets a host say in a header whose call it brings, and that address
-//     is the one that is looked up and logged (sofia.c:10624).
+//     is the one that is looked up and logged (sofia.c:10627).
 //   - Who passes apply-register-acl registers without a password, under any name
 //     (sofia_reg.c:2402), and a source over UDP can be forged. So nobody passes it: a
 //     trunk is known by its address and has no need to register, and who tries is

@@ -60,7 +60,7 @@ func (p *profile) invite(r *request, from peer) []string {
 	}
 	passes, last := p.passesInbound(from.Addr().Unmap())
 	if !passes && !p.flag("auth-calls") {
-		p.owner.log.line("WARNING", "sofia.c:10656 sofia_handle_sip_i_invite", "IP %s Rejected by acl \"%s\"", from.Addr().Unmap(), last.name)
+		p.owner.log.line("WARNING", "sofia.c:10667 sofia_handle_sip_i_invite", "IP %s Rejected by acl \"%s\"", from.Addr().Unmap(), last.name)
 		if !last.falls {
 			l.hangUp("CALL_REJECTED", "")
 			return []string{p.respond(r, "403 Forbidden", from)}

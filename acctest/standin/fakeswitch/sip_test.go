@@ -419,7 +419,7 @@ func TestAccessLists(t *testing.T) {
 	for name, tt := range map[string]struct{ params, invite, register, logged string }{
 		"none":                  {"", "404 Not Found", "401 Unauthorized", ""},
 		"one that lets in":      {param("apply-inbound-acl", "here"), "404 Not Found", "401 Unauthorized", ""},
-		"one that does not":     {param("apply-inbound-acl", "elsewhere"), "403 Forbidden", "401 Unauthorized", `[WARNING] sofia.c:10656 IP 127.0.0.1 Rejected by acl "elsewhere"`},
+		"one that does not":     {param("apply-inbound-acl", "elsewhere"), "403 Forbidden", "401 Unauthorized", `[WARNING] sofia.c:10667 IP 127.0.0.1 Rejected by acl "elsewhere"`},
 		"one of two":            {param("apply-inbound-acl", "elsewhere") + param("apply-inbound-acl", "own"), "404 Not Found", "401 Unauthorized", ""},
 		"none behind it":        {param("apply-inbound-acl", "here") + param("apply-inbound-acl", "none") + param("apply-inbound-acl", "elsewhere::"), "403 Forbidden", "401 Unauthorized", `Rejected by acl "elsewhere"`},
 		"a way out":             {param("apply-inbound-acl", "elsewhere:a:b"), "404 Not Found", "401 Unauthorized", `Rejected by acl "elsewhere"`},
