@@ -81,9 +81,12 @@ func portRules(open listen.Ports) string {
 	var b strings.Builder
 	for _, t := range open.Trunks {
 		v4, v6 := byFamily(t.From)
-		for match, members := range map[string][]string{"ip": v4, "ip6": v6} {
-			if len(members) > 0 {
-				fmt.Fprintf(&b, "\t\t%s saddr { %s } meta l4proto { tcp, udp } th dport %d return\n", match, strings.Join(members, ", "), t.Port)
+		for _, f := range []struct {
+			match   string
+			members []string
+		}{{"ip", v4}, {"ip6", v6}} {
+			if len(f.members) > 0 {
+				fmt.Fprintf(&b, "\t\t%s saddr { %s } meta l4proto { tcp, udp } th dport %d return\n", f.match, strings.Join(f.members, ", "), t.Port)
 			}
 		}
 	}
