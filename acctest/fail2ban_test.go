@@ -141,8 +141,8 @@ func recidiveByIptables(t *testing.T, release lab.Release) {
 	var rules string
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		rules = m.sh("iptables -S; ip6tables -S")
-		if strings.Contains(rules, "-A f2b-recidive -s 10.99.0.66/32 -j DROP\n") &&
-			strings.Contains(rules, "-A f2b-recidive -s fd99::66/128 -j DROP\n") &&
+		if strings.Contains(rules, "-A f2b-recidive -s 10.99.0.66/32 ! -i lo -j DROP\n") &&
+			strings.Contains(rules, "-A f2b-recidive -s fd99::66/128 ! -i lo -j DROP\n") &&
 			strings.Count(rules, "-A INPUT -j f2b-recidive\n") == 2 {
 			return
 		}

@@ -53,7 +53,8 @@ func banned(n int) []string {
 }
 
 // BenchmarkPacket is the cost of sending and receiving one packet of media's
-// size over loopback: without our table, with it and no ban, with 10,000 bans,
+// size over a cable between two namespaces (what comes by lo is not looked up
+// among the bans): without our table, with it and no ban, with 10,000 bans,
 // and with 10,000 bans as rules of iptables. The ratio is to stay below 1.25.
 // The least of many rounds counts, in turn, for this machine does other things.
 func BenchmarkPacket(b *testing.B) {
@@ -80,12 +81,15 @@ func BenchmarkPacket(b *testing.B) {
 	}
 	pairs, least := make([]pair, len(cases)), make([]float64, len(cases))
 	for i, c := range cases {
-		ns := netfilter(b)
-		if err := c.setup(ns); err != nil {
+		server, client := netfilter(b), netfilter(b)
+		if err := netns.Link(server, client, []string{"10.77.0.2/24"}, []string{"10.77.0.11/24"}); err != nil {
+			b.Fatal(err)
+		}
+		if err := c.setup(server); err != nil {
 			b.Fatal(err)
 		}
 		var err error
-		if pairs[i], err = newPair(ns); err != nil {
+		if pairs[i], err = newPair(server, client); err != nil {
 			b.Fatal(err)
 		}
 		defer pairs[i].close()
@@ -110,18 +114,20 @@ func BenchmarkPacket(b *testing.B) {
 	b.ReportMetric(least[3]/least[0], "iptables-ratio")
 }
 
-// pair are two UDP sockets that are connected over loopback.
+// pair are two UDP sockets that are connected over a cable.
 type pair struct{ out, in int }
 
-func newPair(ns *netns.NS) (p pair, err error) {
-	address := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: 16384}
-	err = ns.Do(func() error {
+func newPair(server, client *netns.NS) (p pair, err error) {
+	address := &unix.SockaddrInet4{Addr: [4]byte{10, 77, 0, 2}, Port: 16384}
+	if err := server.Do(func() error {
 		if p.in, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0); err != nil {
 			return err
 		}
-		if err := unix.Bind(p.in, address); err != nil {
-			return err
-		}
+		return unix.Bind(p.in, address)
+	}); err != nil {
+		return p, err
+	}
+	err = client.Do(func() error {
 		if p.out, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0); err != nil {
 			return err
 		}

@@ -22,8 +22,8 @@ func Compare(listing []byte, ruleset string) error {
 }
 
 // chains is what a table does, by chain: where it is hooked, and its rules in
-// order, each as the sets, counters and verdicts that it names. nft prints a
-// rule back in words of its own, which differ by version; these do not.
+// order, each as the interface, sets, counters and verdicts that it names. nft
+// prints a rule back in words of its own, which differ by version; these do not.
 type chains map[string]*chain
 
 type chain struct {
@@ -38,8 +38,8 @@ func (c chains) at(name string) *chain {
 	return c[name]
 }
 
-// namedWords are the words of a rule that its signature is made of: sets,
-// counters, chains that are jumped to, and the verdict.
+// namedWords are the words of a rule that its signature is made of: interfaces,
+// sets, counters, chains that are jumped to, and the verdict.
 func namedWords(rule string) []string {
 	var out []string
 	f := strings.Fields(rule)
@@ -51,6 +51,10 @@ func namedWords(rule string) []string {
 		switch {
 		case strings.HasPrefix(word, "@") && !strings.HasPrefix(word, "@th,"): // "@th" is a place in the packet
 			out = append(out, word)
+		case word == "iifname" && next == "!=":
+			out = append(out, "not "+strings.Trim(f[min(i+2, len(f)-1)], `"`))
+		case word == "iifname":
+			out = append(out, "by "+strings.Trim(next, `"`))
 		case word == "counter" && next == "name":
 			out = append(out, "counter "+strings.Trim(f[min(i+2, len(f)-1)], `"`))
 		case word == "jump":
@@ -158,12 +162,30 @@ func words(expr any) []string {
 				out = append(out, fmt.Sprintf("jump %v", target["target"]))
 			case "counter":
 				out = append(out, fmt.Sprintf("counter %v", x))
+			case "match":
+				out = append(out, words(x)...)
+				out = append(out, interfaces(x)...)
 			default:
 				out = append(out, words(x)...)
 			}
 		}
 	}
 	return out
+}
+
+// interfaces tells by which interface a packet is to have come for a match, in
+// the words of namedWords.
+func interfaces(match any) []string {
+	m, _ := match.(map[string]any)
+	left, _ := m["left"].(map[string]any)
+	meta, _ := left["meta"].(map[string]any)
+	switch {
+	case meta["key"] != "iifname":
+		return nil
+	case m["op"] == "!=":
+		return []string{fmt.Sprintf("not %v", m["right"])}
+	}
+	return []string{fmt.Sprintf("by %v", m["right"])}
 }
 
 func signature(words []string) string {

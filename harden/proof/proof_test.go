@@ -83,7 +83,9 @@ func TestABanInChains(t *testing.T) {
 		"somebody else":    {address: "192.0.2.7", err: "no rule drops"},
 		"nobody leads":     {address: "192.0.2.77", edit: [2]string{jump, "-A FORWARD -j f2b-freeswitch"}, err: "INPUT does not lead"},
 		"TCP alone leads":  {address: "192.0.2.77", edit: [2]string{jump, "-A INPUT -p tcp -j f2b-freeswitch"}, err: "INPUT does not lead"},
-		"TCP alone drops":  {address: "192.0.2.77", edit: [2]string{"-s 192.0.2.77/32 -j", "-s 192.0.2.77/32 -p tcp -j"}, err: "no rule drops"},
+		"TCP alone drops":  {address: "192.0.2.77", edit: [2]string{"-j DROP", "-p tcp -j DROP"}, err: "no rule drops"},
+		"lo alone drops":   {address: "192.0.2.77", edit: [2]string{"! -i lo", "-i lo"}, err: "no rule drops"},
+		"lo drops as well": {address: "192.0.2.77", edit: [2]string{" ! -i lo", ""}},
 		"let in by itself": {address: "192.0.2.77", edit: [2]string{"-j DROP", "-j RETURN"}, err: "no rule drops"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -150,7 +150,7 @@ func savedRule(line string) (packets int, chain, rule string, ok bool) {
 }
 
 func banInChains(listing string, a netip.Addr) (banRule, error) {
-	want := "-s " + netip.PrefixFrom(a, a.BitLen()).String() + " -j "
+	want := "-s " + netip.PrefixFrom(a, a.BitLen()).String() + " "
 	hooked := map[string]bool{}
 	var found *banRule
 	var chain string
@@ -163,7 +163,8 @@ func banInChains(listing string, a netip.Addr) (banRule, error) {
 			hooked[target] = true
 		}
 		verdict, ok := strings.CutPrefix(rule, want)
-		if ok && (verdict == "DROP" || strings.HasPrefix(verdict, "REJECT")) {
+		verdict, does := strings.CutPrefix(strings.TrimPrefix(verdict, "! -i lo "), "-j ")
+		if ok && does && (verdict == "DROP" || strings.HasPrefix(verdict, "REJECT")) {
 			chain, found = at, &banRule{"the chain " + at, packets}
 		}
 	}
