@@ -154,6 +154,7 @@ func TestAttacks(t *testing.T) {
 					}
 				}
 			}
+			s.withoutNames()
 			s.scale()
 			s.run(settled(m))
 			s.print(release, time.Since(began))

@@ -97,6 +97,11 @@ func driftIsTold(m machine) {
 			"fail2ban-client set freeswitch dellogpath /var/log/freeswitch/fs-harden-auth.log", "systemctl restart fail2ban",
 			"fail2ban-jails", "the jail freeswitch does not read",
 		},
+		"a jail that reads no further": {
+			"fail2ban-client set freeswitch idle on && sleep 3 && " +
+				"date -d '-1 minute' '+%F %T.000001 50.00%% [WARNING] sofia_reg.c:1 nothing' >>/var/log/freeswitch/fs-harden-auth.log", "systemctl restart fail2ban",
+			"fail2ban-lag", "s behind its log, with 66 bytes to read",
+		},
 		"a rule more in the kernel's table": {
 			"nft add rule inet fs_harden bans accept", "systemctl restart fs-harden-nft fail2ban",
 			"kernel-table", "the chain bans has",

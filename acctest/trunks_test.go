@@ -4,6 +4,8 @@ package acctest
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +41,7 @@ func TestAProfileAnswersItsTrunksAlone(t *testing.T) {
 
 	// The list. Nobody registers without a password on a profile of trunks, and
 	// phones go on to be asked for one on theirs.
-	answers(carrier, invite, "404 Not Found")
+	answers(carrier, invite, "480 Temporarily Unavailable")
 	answers(carrier, register, "403 Forbidden")
 	answers(other, invite, "403 Forbidden")
 	answers(other, register, "403 Forbidden")
@@ -57,14 +59,14 @@ func TestAProfileAnswersItsTrunksAlone(t *testing.T) {
 	}
 	m.soon("freeswitch", stranger)
 	answers(other, request{method: "REGISTER", user: "1000", port: internal}, "")
-	answers(carrier, invite, "404 Not Found")
+	answers(carrier, invite, "480 Temporarily Unavailable")
 	m.run("/root/fs-harden", "verify")
 
 	// The firewall, from where somebody who is not banned knocks.
 	m.sh("cat >/root/plan.json <<'EOF'\n" + fmt.Sprintf(plan, false) + "\nEOF")
 	m.harden()
 	third := m.from(t, "10.77.0.67")
-	answers(carrier, invite, "404 Not Found")
+	answers(carrier, invite, "480 Temporarily Unavailable")
 	answers(third, invite, "")
 	answers(third, request{method: "REGISTER", user: "1000", port: internal}, "401 Unauthorized")
 	if out := m.run("/root/fs-harden", "verify"); !strings.Contains(out, "trunks-alone") {
@@ -80,11 +82,13 @@ func TestAProfileAnswersItsTrunksAlone(t *testing.T) {
 	if after := m.limited(t, "options"); after != before {
 		t.Errorf("%d OPTIONS of a trunk were dropped on its own port", after-before)
 	}
+	// There it is a stranger.
 	options.port = internal
+	before = m.limited(t, "probe")
 	for range 200 {
 		carrier.send(options)
 	}
-	if after := m.limited(t, "options"); after == before {
+	if after := m.limited(t, "probe"); after == before {
 		t.Error("no OPTIONS of a trunk was dropped on a port of phones")
 	}
 
@@ -97,3 +101,20 @@ func TestAProfileAnswersItsTrunksAlone(t *testing.T) {
 }
 
 const trunkAddress = "10.77.0.7"
+
+var counterPackets = regexp.MustCompile(`packets (\d+)`)
+
+// limited is what the kernel's limit of a method has dropped so far.
+func (m machine) limited(t *testing.T, method string) int {
+	t.Helper()
+	out := m.run("nft", "list", "counter", "inet", "fs_harden", "limited_"+method)
+	found := counterPackets.FindStringSubmatch(out)
+	if found == nil {
+		t.Fatalf("no packets in %q", out)
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -25,6 +25,7 @@ var onAMachine = []struct{ check, what, file, row string }{
 	{"ban-ipv6", "a jail that bans nobody", "drift_test.go", "a jail that bans nobody"},
 	{"ban-ipv4", "a jail gone", "drift_test.go", "a jail gone"},
 	{"fail2ban-jails", "a jail that reads no log", "drift_test.go", "a jail that reads no log"},
+	{"fail2ban-lag", "a jail that reads no further", "drift_test.go", "a jail that reads no further"},
 	{"kernel-table", "a rule more in the kernel's table", "drift_test.go", "a rule more in the kernel's table"},
 	{"firewall", "UFW's rules out of reach", "drift_test.go", "UFW's rules out of reach"},
 	{"event-socket-live", "a password that is not its file's", "drift_test.go", "a password that is not its file's"},

@@ -297,6 +297,10 @@ func defenceBreakages() []broken {
 			s.answers["fail2ban-client get freeswitch failregex"] = s.answers["fail2ban-client get recidive failregex"]
 		}, says: "does not use the filter fs-harden"},
 		{check: "fail2ban-jails", what: "fail2ban does not answer", live: true, spoil: silence("fail2ban-client status"), says: "does not answer"},
+		{check: "fail2ban-lag", what: "a jail far behind its log", live: true, spoil: answer(lagOf+"freeswitch"+lagOfIt, "0.0 s, 0 bytes", "43.2 s, 1840 bytes"), says: "the jail freeswitch is 43 s behind its log, with 1840 bytes to read"},
+		{check: "fail2ban-lag", what: "the repeaters' jail behind", live: true, spoil: answer(lagOf+"recidive"+lagOfIt, "0.0 s", "10.1 s"), says: "the jail recidive is 10 s behind"},
+		{check: "fail2ban-lag", what: "a jail that does not tell", live: true, spoil: silence(lagOf + "freeswitch-challenge" + lagOfIt), says: "the jail freeswitch-challenge does not tell"},
+		{check: "fail2ban-lag", what: "no number", live: true, spoil: answer(lagOf+"freeswitch"+lagOfIt, "0.0 s", "no s"), says: "of how far it has read"},
 
 		{check: "watch", what: "its unit altered", spoil: edit("/etc/systemd/system/"+watchUnit, "fs-harden watch", "true"), says: watchUnit},
 		{check: "watch", what: "not started with FreeSWITCH", spoil: remove("/etc/systemd/system/freeswitch.service.wants/" + watchUnit), says: "freeswitch.service.wants"},

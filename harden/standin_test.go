@@ -128,6 +128,11 @@ func recordedAnswers(t *testing.T) map[string]string {
 		"fail2ban-client get recidive failregex":             live("fail2ban-failregex-recidive.txt"),
 		askWatch:                                             "",
 		listWatched:                                          live("nft-list-watched.txt"),
+		lagOf + "freeswitch" + lagOfIt:                       live("fail2ban-lag.txt"),
+		lagOf + "freeswitch-challenge" + lagOfIt:             live("fail2ban-lag.txt"),
+		lagOf + "recidive" + lagOfIt:                         live("fail2ban-lag.txt"),
+		lagOf + "freeswitch-refused" + lagOfIt:               live("fail2ban-lag.txt"),
+		lagOf + "freeswitch-scanner" + lagOfIt:               live("fail2ban-lag.txt"),
 		runFilter:                                            live("fail2ban-regex.txt"),
 		runConsole:                                           "UP 0 years, 0 days, 0 hours, 3 minutes, 12 seconds, 480 milliseconds, 112 microseconds\nFreeSWITCH (Version 1.10.12 -release-10-a88d069d6f 64bit) is ready\n",
 	}
@@ -142,6 +147,8 @@ const (
 	listWatched  = "nft list set inet fs_harden watched"
 	runFilter    = "fail2ban-regex /run/fs-harden-proof/log /etc/fail2ban/filter.d/fs-harden.conf"
 	runConsole   = "/usr/bin/fs_cli -t 5000 -x status"
+	lagOf        = "fail2ban-client get "
+	lagOfIt      = " action fs-harden-jail lag"
 )
 
 // Run implements host.Running.

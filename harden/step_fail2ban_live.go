@@ -78,13 +78,27 @@ func checkJails(ctx context.Context, m *Machine) []report.Check {
 	if err := fail2banInPlace(m); err != nil {
 		files.Status, files.Detail = report.Fail, err.Error()
 	}
+	return append([]report.Check{files}, checkRunningJails(ctx, m)...)
+}
+
+func checkRunningJails(ctx context.Context, m *Machine) []report.Check {
 	jails := report.Check{Name: "fail2ban-jails", Status: report.Pass, Detail: "running: " + strings.Join(fail2banConfig(m).Jails(), ", ")}
+	lag := report.Check{Name: "fail2ban-lag", Status: report.Pass}
 	if why := deaf(m); why != "" {
 		jails.Status, jails.Detail = report.CheckDeferred, why
-	} else if err := fail2banConfig(m).JailsRun(ctx, m.Host); err != nil {
-		jails.Status, jails.Detail = report.Fail, err.Error()
+		lag.Status, lag.Detail = report.CheckDeferred, why
+		return []report.Check{jails, lag}
 	}
-	return []report.Check{files, jails}
+	if err := fail2banConfig(m).JailsRun(ctx, m.Host); err != nil {
+		jails.Status, jails.Detail = report.Fail, err.Error()
+		lag.Status, lag.Detail = report.CheckSkipped, "see fail2ban-jails"
+		return []report.Check{jails, lag}
+	}
+	var err error
+	if lag.Detail, err = fail2banConfig(m).Lag(ctx, m.Host); err != nil {
+		lag.Status, lag.Detail = report.Fail, err.Error()
+	}
+	return []report.Check{jails, lag}
 }
 
 func fail2banInPlace(m *Machine) error {

@@ -3,6 +3,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,7 +42,7 @@ func NewFail2ban(ns *NS, dir, action string, actions map[string]string) (*Fail2b
 		"fail2ban.local": fmt.Sprintf("[Definition]\nallowipv6 = yes\nlogtarget = %[1]s/fail2ban.log\nsocket = %[1]s/socket\n"+
 			"pidfile = %[1]s/pid\ndbfile = %[1]s/fail2ban.sqlite3\n", f.dir),
 		"filter.d/hit.conf": "[Definition]\nfailregex = ^.*hit <ADDR>$\n",
-		"jail.local": fmt.Sprintf("[DEFAULT]\nignoreip = 127.0.0.1/8 ::1\nbackend = polling\n[freeswitch]\nenabled = true\nfilter = hit\n"+
+		"jail.local": fmt.Sprintf("[DEFAULT]\nignoreip = 127.0.0.1/8 ::1\nignoreself = false\nusedns = no\nbackend = polling\n[freeswitch]\nenabled = true\nfilter = hit\n"+
 			"action = %s\nlogpath = %s/log\nmaxretry = 1\nfindtime = 600\nbantime = 86400\n", action, f.dir),
 	}
 	for name, text := range actions {
@@ -58,6 +59,21 @@ func NewFail2ban(ns *NS, dir, action string, actions map[string]string) (*Fail2b
 // Client runs fail2ban-client.
 func (f *Fail2ban) Client(args ...string) (string, error) {
 	return f.ns.Run("", "fail2ban-client", append([]string{"-c", f.dir, "-s", f.dir + "/socket", "-p", f.dir + "/pid"}, args...)...)
+}
+
+// Write adds lines to the log that the jail reads; "hit ADDRESS" is a failure.
+func (f *Fail2ban) Write(lines ...string) error {
+	log, err := os.OpenFile(f.dir+"/log", os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	now := time.Now().Format(time.DateTime)
+	for _, line := range lines {
+		if _, err = fmt.Fprintln(log, now, line); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, log.Close())
 }
 
 // Log is what it has logged.

@@ -28,6 +28,9 @@ const (
 
 	tableAction    = Dir + "/action.d/fs-harden.py"
 	iptablesAction = Dir + "/action.d/fs-harden-iptables.conf"
+	// helperAction bans nobody; every jail has it beside the one that bans.
+	helperAction = Dir + "/action.d/" + helperName + ".py"
+	helperName   = "fs-harden-jail"
 )
 
 // The jails' names, which the sets in the kernel carry too.
@@ -95,12 +98,13 @@ func (c Config) ActionFile() string {
 	return iptablesAction
 }
 
-// Files are all others: the filter, the jails, fail2ban's own settings, and the
-// ban action where it is that of iptables.
+// Files are all others: the filter, the jails with the action that helps them,
+// fail2ban's own settings, and the ban action where it is that of iptables.
 func (c Config) Files() ([]File, error) {
 	files := []struct{ template, path, summary string }{
 		{"filter.conf", FilterFile, "what counts in FreeSWITCH's log"},
 		{"server.local", Dir + "/fail2ban.d/fs-harden.local", "bans outlast a restart"},
+		{"jail.py", helperAction, "the jails know this machine's addresses, and tell how far they have read"},
 		{"jail.local", JailsFile, "jails: " + strings.Join(c.Jails(), ", ")},
 	}
 	if c.ActionFile() == iptablesAction {

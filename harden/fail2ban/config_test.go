@@ -18,10 +18,10 @@ func TestFiles(t *testing.T) {
 	}{
 		"of an empty plan": {want: []string{
 			"ignoreip = 127.0.0.0/8 ::1\n",
-			"[freeswitch]\nenabled  = true\nfilter   = fs-harden[mode=strangers]\nlogpath  = /var/log/freeswitch/fs-harden-auth.log\n           /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nmaxretry = 20\nfindtime = 300\nbantime  = 86400\naction   = fs-harden.py\n",
+			"[freeswitch]\nenabled  = true\nfilter   = fs-harden[mode=strangers]\nlogpath  = /var/log/freeswitch/fs-harden-auth.log\n           /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nignoreself = false\nmaxretry = 20\nfindtime = 300\nbantime  = 86400\naction   = fs-harden.py\n           fs-harden-jail.py\n",
 			"[freeswitch-challenge]\nenabled  = false\n",
-			"[freeswitch-refused]\nenabled  = true\nfilter   = fs-harden[mode=refused]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nmaxretry = 20\nfindtime = 300\nbantime  = 86400\naction   = fs-harden.py\n",
-			"[freeswitch-scanner]\nenabled  = true\nfilter   = fs-harden[mode=scanner]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nmaxretry = 1\n",
+			"[freeswitch-refused]\nenabled  = true\nfilter   = fs-harden[mode=refused]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nignoreself = false\nmaxretry = 20\nfindtime = 300\nbantime  = 86400\naction   = fs-harden.py\n           fs-harden-jail.py\n",
+			"[freeswitch-scanner]\nenabled  = true\nfilter   = fs-harden[mode=scanner]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nignoreself = false\nmaxretry = 1\n",
 			"maxretry = 3\nfindtime = 604800\nbantime  = 604800\naction   = fs-harden.py\n",
 			"[sshd]\nenabled  = false\n",
 		}},
@@ -43,7 +43,7 @@ func TestFiles(t *testing.T) {
 		},
 		"refusals": {
 			plan: func(p *plan.Plan) { p.Refusals.MaxRetry, p.Refusals.FindTime = 7, 77 },
-			want: []string{"[mode=refused]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nmaxretry = 7\nfindtime = 77\n"},
+			want: []string{"[mode=refused]\nlogpath  = /var/log/fs-harden/watch.log\nbackend  = polling\nusedns   = no\nignoreself = false\nmaxretry = 7\nfindtime = 77\n"},
 		},
 		"challenges apart": {
 			plan: func(p *plan.Plan) { p.Fail2ban.ChallengeMaxRetry = 2000 },
@@ -55,12 +55,12 @@ func TestFiles(t *testing.T) {
 		},
 		"by iptables": {
 			plan: func(p *plan.Plan) { p.Fail2ban.BanAction = "iptables-allports" },
-			want: []string{"action   = fs-harden-iptables[name=%(__name__)s]\n"},
+			want: []string{"action   = fs-harden-iptables[name=%(__name__)s]\n           fs-harden-jail.py\n"},
 		},
 		"every protocol by iptables": {
 			plan: func(p *plan.Plan) { p.Fail2ban.BanAction = "iptables-allports" },
 			file: "action.d/fs-harden-iptables.conf",
-			want: []string{"protocol = all\n", "[Init?family=inet6]\nblocktype = DROP\n"},
+			want: []string{"protocol = all\n", "[Init?family=inet6]\nblocktype = DROP\n", "actionban = <iptables> -I f2b-<name> -s <ip> ! -i lo -j <blocktype>\n"},
 		},
 		"bans are kept as long as they last": {
 			file: "fail2ban.d/fs-harden.local",
@@ -94,6 +94,28 @@ func TestFiles(t *testing.T) {
 				t.Errorf("%s:\n%s", c.file, got)
 			}
 		})
+	}
+}
+
+// A jail that asks the resolver is blind until an answer comes.
+func TestNoJailAsksAResolver(t *testing.T) {
+	t.Parallel()
+	files, err := Config{Plan: plan.Default(), SSHD: true}.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(files, func(f File) bool { return f.Path == JailsFile })
+	_, text, _ := strings.Cut(files[i].Text, "[DEFAULT]\n")
+	jails := strings.Split(text, "\n[")[1:]
+	if len(jails) != 4 {
+		t.Fatalf("%d jails in\n%s", len(jails), text)
+	}
+	for _, jail := range jails {
+		for _, want := range []string{"\nusedns   = no\n", "\nignoreself = false\n", "\n           fs-harden-jail.py\n"} {
+			if !strings.Contains(jail+"\n", want) {
+				t.Errorf("a jail lacks %q:\n[%s", want, jail)
+			}
+		}
 	}
 }
 

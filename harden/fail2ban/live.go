@@ -81,7 +81,11 @@ func (c Config) jailsRunNow(ctx context.Context, h *host.Host) error {
 // too: each question is a start of Python, a fifth of a second.
 func (c Config) reads(ctx context.Context, h *host.Host, jail string) error {
 	logs := map[string][]string{
-		freeswitch: {c.AuthLog, c.WatchLog}, challenge: {c.AuthLog}, refused: {c.WatchLog}, scanner: {c.WatchLog}, recidive: {Log},
+		freeswitch: {c.AuthLog, c.WatchLog},
+		challenge:  {c.AuthLog},
+		refused:    {c.WatchLog},
+		scanner:    {c.WatchLog},
+		recidive:   {Log},
 	}[jail]
 	if len(logs) == 0 {
 		return nil // that of sshd reads the journal
@@ -95,7 +99,12 @@ func (c Config) reads(ctx context.Context, h *host.Host, jail string) error {
 			return fmt.Errorf("the jail %s does not read %s", jail, log)
 		}
 	}
-	telling := map[string]string{freeswitch: "sofia_reg", challenge: "sofia_reg", refused: "fs-harden refused", scanner: "fs-harden scanner"}[jail]
+	telling := map[string]string{
+		freeswitch: "sofia_reg",
+		challenge:  "sofia_reg",
+		refused:    "fs-harden refused",
+		scanner:    "fs-harden scanner",
+	}[jail]
 	if telling == "" {
 		return nil
 	}
