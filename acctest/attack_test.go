@@ -47,9 +47,9 @@ const mostAnswered = 25
 var jails = []string{"freeswitch", "freeswitch-refused", "freeswitch-scanner", "recidive"}
 
 // attacks are the rows for the settings that a machine has by default.
-func attacks() []row {
+func attacks(paces []pace) []row {
 	forged := "x] from ip " + forgedVictim
-	call := request{method: "INVITE", user: "1000", called: "99999", port: external, body: sdp}
+	call := request{method: "INVITE", user: "1000", called: "98765", port: external, body: sdp}
 	named := call
 	named.headers = []string{"User-Agent: friendly-scanner"}
 	rows := []row{
@@ -78,17 +78,28 @@ func attacks() []row {
 		{"10.77.0.35", "INVITE, 5/s, rotating ports", rotating(100, 5, call), "freeswitch-refused", nil},
 		{"10.77.0.36", "OPTIONS, 15/s, rotating ports", rotating(150, 15, request{method: "OPTIONS", user: "1000", port: internal}), "", []string{"probe"}},
 	}
-	return slices.Concat(rows, patient(call), overStreams(call))
+	return slices.Concat(rows, patient(call, paces), overStreams(call))
+}
+
+// A pace is how many requests are sent, and how many a second.
+type pace struct {
+	n    int
+	rate float64
+}
+
+// paces are those of the scanners that take their time. One machine is enough for
+// all of them.
+func paces(release lab.Release) []pace {
+	if release == lab.Bookworm {
+		return []pace{{40, 1}, {100, 5}, {150, 15}}
+	}
+	return []pace{{100, 5}}
 }
 
 // patient are scanners that take their time: each method, on each profile, at each
 // pace.
-func patient(call request) []row {
+func patient(call request, paces []pace) []row {
 	var rows []row
-	paces := []struct {
-		n    int
-		rate float64
-	}{{40, 1}, {100, 5}, {150, 15}}
 	for i, method := range []string{"INVITE", "OPTIONS", "SUBSCRIBE", "PUBLISH", "REFER", "NOTIFY", "MESSAGE", "REGISTER", "FOO"} {
 		for j, port := range []uint16{internal, external} {
 			for k, pace := range paces {
@@ -101,15 +112,18 @@ func patient(call request) []row {
 					jail, limits = "freeswitch", nil
 				}
 				rows = append(rows, row{
-					fmt.Sprintf("10.77.1.%d", 1+i*6+j*3+k), fmt.Sprintf("%s to %d, %g/s", method, port, pace.rate),
+					fmt.Sprintf("10.77.20.%d", 1+i*6+j*3+k), fmt.Sprintf("%s to %d, %g/s", method, port, pace.rate),
 					steady(pace.n, pace.rate, r), jail, limits,
 				})
 			}
 		}
 	}
 	for i, method := range []string{"INVITE", "OPTIONS", "REFER"} {
-		r := request{method: method, user: "1000", port: external, body: call.body}
-		rows = append(rows, row{fmt.Sprintf("fd77:2%d::1", i), method + " to 5080, 5/s, IPv6", steady(100, 5, r), anyJail, nil})
+		r, jail, limits := request{method: method, user: "1000", port: external}, anyJail, []string{"probe"}
+		if method == "INVITE" {
+			r, jail, limits = call, "freeswitch-refused", nil
+		}
+		rows = append(rows, row{fmt.Sprintf("fd77:2%d::1", i), method + " to 5080, 5/s, IPv6", steady(100, 5, r), jail, limits})
 	}
 	return rows
 }
@@ -124,10 +138,10 @@ func overStreams(call request) []row {
 		options, invite := request{method: "OPTIONS", user: "1000", port: t.port}, call
 		invite.port = t.port
 		rows = append(rows,
-			row{fmt.Sprintf("10.77.2.%d", 1+4*i), fmt.Sprintf("OPTIONS over %s to %d, 15/s", t.kind, t.port), streamed(t.kind, 150, 15, 1000, options), "", []string{"stream"}},
-			row{fmt.Sprintf("10.77.2.%d", 2+4*i), "the same, a connection each, 5/s", streamed(t.kind, 60, 5, 1, options), "", []string{"visit"}},
-			row{fmt.Sprintf("10.77.2.%d", 3+4*i), fmt.Sprintf("INVITE over %s to %d, 5/s", t.kind, t.port), streamed(t.kind, 60, 5, 1000, invite), anyJail, []string{"stream"}},
-			row{fmt.Sprintf("10.77.2.%d", 4+4*i), fmt.Sprintf("OPTIONS over %s to %d, 1/s", t.kind, t.port), streamed(t.kind, 40, 1, 10, options), "", []string{"stream"}},
+			row{fmt.Sprintf("10.77.40.%d", 1+4*i), fmt.Sprintf("OPTIONS over %s to %d, 15/s", t.kind, t.port), streamed(t.kind, 150, 15, 1000, options), "", []string{"stream"}},
+			row{fmt.Sprintf("10.77.40.%d", 2+4*i), "the same, a connection each, 5/s", streamed(t.kind, 60, 5, 1, options), "", []string{"visit"}},
+			row{fmt.Sprintf("10.77.40.%d", 3+4*i), fmt.Sprintf("INVITE over %s to %d, 5/s", t.kind, t.port), streamed(t.kind, 60, 5, 1000, invite), anyJail, []string{"stream"}},
+			row{fmt.Sprintf("10.77.40.%d", 4+4*i), fmt.Sprintf("OPTIONS over %s to %d, 1/s", t.kind, t.port), streamed(t.kind, 40, 1, 10, options), "", []string{"stream"}},
 		)
 	}
 	return rows
@@ -146,7 +160,7 @@ func TestAttacks(t *testing.T) {
 			m.until("nft list set inet fs_harden watched | grep -q elements")
 			s := &siege{m: m, t: t, watch: m.watchBans(t)}
 			began := time.Now()
-			s.run(slices.Concat(attacks(), s.innocents()))
+			s.run(slices.Concat(attacks(paces(release)), s.innocents()))
 			for _, victim := range []string{forgedVictim, foldedVictim, trustedCarrier} {
 				for _, jail := range jails {
 					if _, ever := s.watch.ever(jail, victim); ever {

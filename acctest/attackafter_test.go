@@ -42,7 +42,7 @@ func inService(m machine) {
 	m.sh("systemctl restart nftables && systemctl start fs-harden-nft")
 	m.verified("the distribution's nftables was restarted", "firewall")
 	m.sh("systemctl stop fail2ban && nft flush ruleset")
-	m.verified("all was flushed, and fail2ban stopped", "kernel-table", "fail2ban-jails", "firewall", "ban-ipv4", "ban-ipv6")
+	m.verified("all was flushed, and fail2ban stopped", "kernel-table", "watch", "fail2ban-jails", "firewall", "ban-ipv4", "ban-ipv6")
 	m.sh("systemctl restart fs-harden-nft fail2ban") // as the check says
 	m.bothBanned("mended")
 	m.applyPlan(trustingPlan)

@@ -41,6 +41,9 @@ type attacker struct {
 	waiting  map[string]chan string // for the final answer, by Call-ID
 }
 
+// aliases are made one after the other: a hundred programs at once take seconds.
+var aliases sync.Mutex
+
 // from makes an attacker with this address, which ends with the test.
 func (m machine) from(t *testing.T, address string) *attacker {
 	t.Helper()
@@ -52,10 +55,12 @@ func (m machine) from(t *testing.T, address string) *attacker {
 	if a.address.Is6() {
 		a.target = c.IPv6
 	}
-	if err := shop.Lab.Alias(shop.ctx, a.address); err != nil {
+	aliases.Lock()
+	err := shop.Lab.Alias(shop.ctx, a.address)
+	aliases.Unlock()
+	if err != nil {
 		t.Fatal(err)
 	}
-	var err error
 	if a.conn, err = shop.Lab.ListenUDP(netip.AddrPortFrom(a.address, 0)); err != nil {
 		t.Fatal(err)
 	}

@@ -61,15 +61,7 @@ func rotating(n int, rate float64, r request) func(*siege, *attacker) {
 		pace := time.NewTicker(time.Duration(float64(time.Second) / rate))
 		defer pace.Stop()
 		for range n {
-			conn, err := shop.Lab.ListenUDP(netip.AddrPortFrom(a.address, 0))
-			if err != nil {
-				s.t.Error(err)
-				return
-			}
-			s.t.Cleanup(func() { _ = conn.Close() })
-			once := &attacker{address: a.address, target: a.target, conn: conn, wait: a.wait, answered: map[string]bool{}, waiting: map[string]chan string{}}
-			go once.listen()
-			once.sent = a.take()
+			once := a.onAnotherPort(s)
 			once.send(r)
 			<-pace.C
 			a.add(once)
@@ -77,12 +69,18 @@ func rotating(n int, rate float64, r request) func(*siege, *attacker) {
 	}
 }
 
-// take counts one more request, and gives how many there were before.
-func (a *attacker) take() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.sent++
-	return a.sent - 1
+// onAnotherPort is one more behind the same address: a telephone behind a router,
+// or a scanner that changes its port.
+func (a *attacker) onAnotherPort(s *siege) *attacker {
+	conn, err := shop.Lab.ListenUDP(netip.AddrPortFrom(a.address, 0))
+	if err != nil {
+		s.t.Error(err)
+		return a
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	other := &attacker{address: a.address, target: a.target, conn: conn, wait: a.wait, answered: map[string]bool{}, waiting: map[string]chan string{}}
+	go other.listen()
+	return other
 }
 
 // add counts another's answers as this one's.
@@ -91,8 +89,10 @@ func (a *attacker) add(other *attacker) {
 	defer other.mu.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.sent += other.sent
+	port := other.conn.LocalAddr().String()
 	for id := range other.answered {
-		a.answered[id] = true
+		a.answered[port+" "+id] = true
 	}
 }
 
@@ -251,7 +251,7 @@ func powerCut(password string) func(*siege, *attacker) {
 				// A call is two sessions, of which FreeSWITCH itself takes 30 a second, from
 				// all together.
 				time.Sleep(time.Duration(i) * 500 * time.Millisecond)
-				s.dials(a, password, "99999")
+				s.dials(a, password, "98765")
 			})
 		}
 		phones.Wait()
@@ -279,9 +279,11 @@ func moved(password string) func(*siege, *attacker) {
 		var phones sync.WaitGroup
 		for range 50 {
 			phones.Go(func() {
-				if !s.phone(a, password) {
+				phone := a.onAnotherPort(s)
+				if !s.phone(phone, password) {
 					s.t.Errorf("%s: a phone of fifty has not registered in a minute", a.address)
 				}
+				a.add(phone)
 			})
 		}
 		phones.Wait()
@@ -298,7 +300,7 @@ func callCentre(password string) func(*siege, *attacker) {
 		}
 		a.wait = patience
 		for range 60 {
-			s.dials(a, password, "99999")
+			s.dials(a, password, "98765")
 			time.Sleep(500 * time.Millisecond)
 		}
 	}
@@ -360,16 +362,17 @@ func (s *siege) accepted(a *attacker) {
 	s.m.until("nft list set inet fs_harden accepted_" + version + " | grep -qF '" + a.address.String() + "'")
 }
 
-// offend guesses until it is banned, three times.
+// offend is banned three times, as a scanner by its name: that takes one packet.
 func offend(s *siege, a *attacker) {
+	const jail = "freeswitch-scanner"
 	address := a.address.String()
 	for range 3 {
-		guess(request{method: "REGISTER", user: "1001", port: internal})(s, a)
-		if _, ever := s.watch.ever("freeswitch", address); !ever {
+		a.send(request{method: "REGISTER", user: "1001", port: internal, headers: []string{"User-Agent: friendly-scanner"}})
+		if !s.watch.until(true, jail, address) {
 			s.t.Errorf("%s is not banned", address)
 			return
 		}
-		if !s.watch.until(false, "freeswitch", address) {
+		if !s.watch.until(false, jail, address) {
 			s.t.Errorf("the ban of %s does not end", address)
 			return
 		}

@@ -107,7 +107,7 @@ func TestNoJailAsksAResolver(t *testing.T) {
 	i := slices.IndexFunc(files, func(f File) bool { return f.Path == JailsFile })
 	_, text, _ := strings.Cut(files[i].Text, "[DEFAULT]\n")
 	jails := strings.Split(text, "\n[")[1:]
-	if len(jails) != 4 {
+	if len(jails) != 6 {
 		t.Fatalf("%d jails in\n%s", len(jails), text)
 	}
 	for _, jail := range jails {
