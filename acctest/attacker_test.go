@@ -156,7 +156,7 @@ func (a *attacker) packet(r request, transport string) string {
 func (a *attacker) packetAs(r request, transport string) (packet, id string) {
 	a.mu.Lock()
 	a.sent++
-	id = fmt.Sprintf("%x-%d", a.address.AsSlice(), a.sent)
+	id = fmt.Sprintf("%x-%d-%d", a.address.AsSlice(), a.conn.LocalAddr().(*net.UDPAddr).Port, a.sent)
 	a.mu.Unlock()
 	switch r.method {
 	case "SUBSCRIBE", "PUBLISH":
