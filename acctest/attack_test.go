@@ -108,8 +108,10 @@ func patient(call request, paces []pace) []row {
 				switch {
 				case method == "INVITE" && port == external:
 					r, jail, limits = call, "freeswitch-refused", nil
-				case method == "INVITE", method == "REGISTER":
+				case method == "INVITE":
 					jail, limits = "freeswitch", nil
+				case method == "REGISTER":
+					limits = []string{"enrol"}
 				}
 				rows = append(rows, row{
 					fmt.Sprintf("10.77.20.%d", 1+i*6+j*3+k), fmt.Sprintf("%s to %d, %g/s", method, port, pace.rate),
@@ -209,8 +211,10 @@ func bakedFor(t *testing.T, release lab.Release) *lab.Image {
 	if _, err := c.Exec(shop.ctx, "sed", "-i", `s/\(_ssl_enable\)=false/\1=true/`, "/etc/freeswitch/vars.xml"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.WriteFile(shop.ctx, "/etc/freeswitch/dialplan/public/50_overload.xml", []byte(overloaded), 0o644); err != nil {
-		t.Fatal(err)
+	for path, text := range map[string]string{"public/50_overload.xml": overloaded, "default/50_wrong_number.xml": wrongNumber} {
+		if err := c.WriteFile(shop.ctx, "/etc/freeswitch/dialplan/"+path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ssh := c.SSH()
 	if out, err := shop.Packer.RunInside(shop.ctx, dir, "build", "-var", "host="+ssh.Host, "-var", "user=debian",

@@ -43,7 +43,7 @@ func (s *siege) withoutNames() {
 	}
 	s.m.sh("systemctl restart fail2ban")
 	began := time.Now()
-	r := row{"10.77.0.70", "wrong passwords, no resolver answers", guess(request{method: "REGISTER", user: "1001", port: internal}), "freeswitch", nil}
+	r := row{"10.77.0.70", "wrong passwords, no resolver answers", guess(request{method: "INVITE", user: "1001", port: internal}), "freeswitch", nil}
 	s.run([]row{r})
 	if at, ever := s.watch.ever(r.jail, r.source); ever && at.Sub(began) > atOnce {
 		s.t.Errorf("%s, %s: banned %.1f s after fail2ban's start, want %s", r.source, r.attack, at.Sub(began).Seconds(), atOnce)
