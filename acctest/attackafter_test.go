@@ -61,7 +61,7 @@ func (m machine) rebooted() {
 		m.t.Fatal(err)
 	}
 	m.waitBoot()
-	m.waitJails(3)
+	m.waitJails(5)
 	m.verified("after a reboot")
 	m.letsIn(map[string]bool{"tcp 22": true, "udp 5060": true, "tcp 1235": false})
 	if out := m.sh("journalctl -b --no-pager | grep -iE 'ordering cycle|breaking' || true"); out != "" {

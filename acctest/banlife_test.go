@@ -62,7 +62,7 @@ func bansWhoAttacks(t *testing.T, release lab.Release) {
 		before := m.bans(banned...)
 		m.sh(countNft)
 		m.run("systemctl", "restart", "fail2ban")
-		m.waitJails(3)
+		m.waitJails(5)
 		for source, left := range m.bans(banned...) {
 			if left > before[source]+1 { // both are rounded
 				t.Errorf("%s was banned for %d s more, and is for %d s after the restart", source, before[source], left)
@@ -103,7 +103,7 @@ func bansWhoAttacks(t *testing.T, release lab.Release) {
 			t.Fatal(err)
 		}
 		m.waitBoot()
-		m.waitJails(3)
+		m.waitJails(5)
 		m.bans(append([]string{"10.99.0.1", "fd99::1"}, attackers...)...)
 		if owner := m.sh("stat -c %U:%a " + authLog); owner != "freeswitch:640" && owner != "freeswitch:660" {
 			t.Errorf("the log is of %s", owner)

@@ -67,7 +67,7 @@ func TestAMachineFromAChroot(t *testing.T) {
 		t.Errorf("the build host's netfilter was\n%s\nand is\n%s", host, now)
 	}
 	m := boot(t, baked, "chroot-booted", lab.BootOptions{})
-	m.waitJails(3)
+	m.waitJails(5)
 	m.letsIn(map[string]bool{"tcp 22": true, "udp 5060": true, "tcp 1234": false})
 	m.fail("10.99.0.1", 20)
 	m.soon("freeswitch", "10.99.0.1")
