@@ -79,7 +79,18 @@ func (m machine) fail(source string, times int) {
 	m.write(strings.Repeat(fmt.Sprintf("@DAY@ 22:00:00.000001 50.00%% [WARNING] sofia_reg.c:1787 SIP auth failure (REGISTER) on sofia profile 'internal' for [1@2] from ip %s\n", source), times))
 }
 
+// challenge writes so many challenges of one stranger to the watch's log.
+func (m machine) challenge(source string, times int) {
+	m.t.Helper()
+	m.writeTo(watchLog, strings.Repeat(fmt.Sprintf("@DAY@ 22:00:00.000001 [WARNING] fs-harden challenged stranger from %s\n", source), times))
+}
+
 func (m machine) write(text string) {
+	m.t.Helper()
+	m.writeTo(authLog, text)
+}
+
+func (m machine) writeTo(log, text string) {
 	m.t.Helper()
 	file := filepath.Join(m.t.TempDir(), "log")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -88,7 +99,7 @@ func (m machine) write(text string) {
 	if err := m.CopyIn(shop.ctx, file, "/root/log"); err != nil {
 		m.t.Fatal(err)
 	}
-	m.sh(`sed -E "s/@DAY@ [0-9]+:[0-9]+:[0-9]+/$(date '+%Y-%m-%d %H:%M:%S')/" /root/log >>` + authLog)
+	m.sh(`sed -E "s/@DAY@ [0-9]+:[0-9]+:[0-9]+/$(date '+%Y-%m-%d %H:%M:%S')/" /root/log >>` + log)
 }
 
 // banned are the sources that a jail has banned now.

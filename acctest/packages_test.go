@@ -74,7 +74,7 @@ func TestABakeInstallsWhatIsMissing(t *testing.T) {
 			}
 		}
 	}
-	if out := m.sh("fail2ban-client status"); !strings.Contains(out, "freeswitch, recidive, sshd") {
+	if out := m.sh("fail2ban-client status"); !strings.Contains(out, "freeswitch, freeswitch-refused, freeswitch-scanner, recidive, sshd") {
 		t.Errorf("fail2ban runs without its jails:\n%s", out)
 	}
 }

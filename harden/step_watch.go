@@ -15,13 +15,14 @@ import (
 )
 
 const (
-	watchUnit = "fs-harden-watch.service"
-	// watchDir is made by the unit too (LogsDirectory=).
-	watchDir      = "/var/log/fs-harden"
-	watchLog      = watchDir + "/watch.log"
+	watchUnit     = "fs-harden-watch.service"
+	watchLog      = watch.LogFile
 	scannersFile  = "/etc/fs-harden/scanners.txt"
 	scannersLocal = "/etc/fs-harden/scanners.local"
 )
+
+// watchDir is made by the unit too (LogsDirectory=).
+var watchDir = path.Dir(watchLog)
 
 // watchStep writes the unit that listens to FreeSWITCH's events for the jails and
 // for the kernel's limits.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/inspect"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/watch"
 )
 
 // poison puts one thing into a clean tree that has no place in an image.
@@ -138,6 +139,8 @@ func poisons(t testing.TB) []poison {
 		{"logs", "/var/log/freeswitch/freeswitch.log", "a log", image, remove, text("/var/log/freeswitch/freeswitch.log", "x"), false},
 		{"logs", "/var/log/freeswitch/freeswitch.log.1", "a log", image, remove, text("/var/log/freeswitch/freeswitch.log.1", "x"), false},
 		{"logs", "/srv/logs/fs.log", "a log", image, none, text("/srv/logs/fs.log", "x"), false},
+		{"logs", watch.LogFile, "would ban", image, empty, text(watch.LogFile, "x"), false},
+		{"logs", watch.LogFile + ".1", "would ban", image, remove, text(watch.LogFile+".1", "x"), false},
 		{"logs", "/var/log/freeswitch/fs-harden-auth.log", "would ban", image, empty, text("/var/log/freeswitch/fs-harden-auth.log", "x"), false},
 		{"logs", "/var/log/freeswitch/cdr-csv", "records of calls", image, remove, text("/var/log/freeswitch/cdr-csv/Master.csv", "x"), false},
 		{"databases", "/var/lib/freeswitch/db/core.db", "registrations", image, remove, text("/var/lib/freeswitch/db/core.db", "x"), false},

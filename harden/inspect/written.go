@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/watch"
 )
 
 const authLog = "fs-harden-auth.log"
@@ -31,6 +32,7 @@ func expandedConfiguration(s *scene) {
 // their own, a file a call: such a folder is one finding.
 func logs(s *scene) {
 	s.logsElsewhere()
+	s.watchLogs()
 	for _, dir := range s.logFolders() {
 		for _, name := range s.list(dir) {
 			p := path.Join(dir, name)
@@ -53,6 +55,18 @@ func logs(s *scene) {
 				s.addOwn(s.gone(Image, at, "a log of the machine that the image is made of: callers, addresses, perhaps passwords"))
 			}
 		}
+	}
+}
+
+// watchLogs are what the watch has written on the machine, the one of now and the
+// older one.
+func (s *scene) watchLogs() {
+	const why = "addresses that a scan of the build machine came from: every instance would ban them"
+	if at, g, ok := s.file(watch.LogFile); ok && g.Size > 0 {
+		s.addOwn(s.emptied(Image, at, why)) // fail2ban does not start without the file
+	}
+	if at, _, ok := s.file(watch.LogFile + ".1"); ok {
+		s.addOwn(s.gone(Image, at, why))
 	}
 }
 

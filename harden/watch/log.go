@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// LogFile is what the jails read. It lies in a directory that nobody but root
+// writes to.
+const LogFile = "/var/log/fs-harden/watch.log"
+
 // lineFormat begins as a line of FreeSWITCH's log does (switch_log.c), in the
 // machine's own time, so that one filter reads both.
 const lineFormat = "2006-01-02 15:04:05.000000 [WARNING] fs-harden "
