@@ -29,6 +29,13 @@ const (
 	Scanner            // it calls itself by the name of a tool for attacks
 )
 
+// Why a source is accepted.
+const (
+	registeredNow = "registered"
+	authorized    = "authorized"
+	conversed     = "answered"
+)
+
 // Finding is a verdict and what it is of. Why is a word for the log that no
 // attacker has chosen: FreeSWITCH's name of a cause, or a signature's.
 type Finding struct {
@@ -41,7 +48,7 @@ type Finding struct {
 func Judge(e esl.Event, known Signatures) Finding {
 	switch e.Name() {
 	case "sofia::register":
-		return found(e["network-ip"], Accepted, "registered")
+		return found(e["network-ip"], Accepted, registeredNow)
 	case "sofia::register_attempt", "sofia::pre_register", "sofia::register_failure":
 		if name := known.Match(e["user-agent"], e["from-user"], e["call-id"], e["contact"]); name != "" {
 			return found(e["network-ip"], Scanner, name)
@@ -70,9 +77,9 @@ func judgeCall(e esl.Event, known Signatures) Finding {
 	case name != "":
 		return found(source, Scanner, name)
 	case e["variable_sip_authorized"] == "true":
-		return found(source, Accepted, "authorized")
+		return found(source, Accepted, authorized)
 	case spoke(e):
-		return found(source, Accepted, "answered")
+		return found(source, Accepted, conversed)
 	case refused(e):
 		return found(source, Refused, e["Hangup-Cause"])
 	}

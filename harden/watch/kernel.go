@@ -29,33 +29,52 @@ const (
 	perScript = 500
 )
 
-// accepted are the sources that the kernel knows, and when it was last told.
-type accepted map[netip.Prefix]time.Time
+// accepted are the sources that the kernel knows.
+type accepted map[netip.Prefix]*acceptance
 
-// add takes a source in, and reports whether the kernel is to be told.
-func (a accepted) add(source netip.Addr, now time.Time) bool {
+type acceptance struct {
+	told  time.Time // when the kernel was last told
+	ofOur time.Time // when it last gave a password that was right
+}
+
+// add takes a source in, and reports whether the kernel is to be told. A source is
+// one of ours if it has given a password, and not only had a call answered.
+func (a accepted) add(source netip.Addr, ours bool, now time.Time) bool {
 	key := keyOf(source)
-	if told, known := a[key]; known && now.Sub(told) < renewAfter {
+	known := a[key]
+	if known == nil {
+		if len(a) >= maxAccepted {
+			a.prune(now)
+		}
+		if len(a) >= maxAccepted {
+			return false
+		}
+		known = &acceptance{}
+		a[key] = known
+	}
+	if ours {
+		known.ofOur = now
+	}
+	if now.Sub(known.told) < renewAfter {
 		return false
 	}
-	if len(a) >= maxAccepted {
-		a.prune(now)
-	}
-	if len(a) >= maxAccepted {
-		return false
-	}
-	a[key] = now
+	known.told = now
 	return true
 }
 
-func (a accepted) knows(source netip.Addr) bool {
-	_, known := a[keyOf(source)]
-	return known
+// knows reports whether a source is no stranger.
+func (a accepted) knows(source netip.Addr) bool { return a[keyOf(source)] != nil }
+
+// trusts reports whether telephones of ours are behind a source. A sender's address
+// can be forged over UDP, so what is done in their name is not held against them.
+func (a accepted) trusts(source netip.Addr, now time.Time) bool {
+	known := a[keyOf(source)]
+	return known != nil && now.Sub(known.ofOur) < acceptedFor
 }
 
 // prune forgets whom the kernel has forgotten too.
 func (a accepted) prune(now time.Time) {
-	maps.DeleteFunc(a, func(_ netip.Prefix, told time.Time) bool { return now.Sub(told) >= acceptedFor })
+	maps.DeleteFunc(a, func(_ netip.Prefix, known *acceptance) bool { return now.Sub(known.told) >= acceptedFor })
 }
 
 // keyOf is what the kernel counts as one source: an IPv4 address, or an IPv6 /64.

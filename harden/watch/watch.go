@@ -71,14 +71,18 @@ func (w *Watch) session(ctx context.Context) error {
 	defer conn.Close()
 	// The kernel may have been given an empty table meanwhile.
 	w.accepted = accepted{}
-	sources, err := registered(ctx, conn)
+	addresses, err := registered(ctx, conn)
 	if err != nil {
 		return err
+	}
+	var news []netip.Prefix
+	for _, a := range addresses {
+		news = w.accept(news, Finding{a, Accepted, registeredNow})
 	}
 	if err := conn.Subscribe(ctx, Events()...); err != nil {
 		return err
 	}
-	if err := w.tellKernel(ctx, sources, true); err != nil {
+	if err := w.tellKernel(ctx, news, true); err != nil {
 		return err
 	}
 	w.say(fmt.Sprintf("watching FreeSWITCH's events; %d sources have registered", len(w.accepted)))
@@ -150,16 +154,22 @@ func (w *Watch) follow(ctx context.Context, conn *esl.Conn) error {
 // take is for one event and all that wait behind it: the kernel is told of them
 // in one go. It reports whether a ping was answered.
 func (w *Watch) take(ctx context.Context, e esl.Event, more <-chan esl.Event) (answered bool, err error) {
-	var sources []netip.Addr
+	var news []netip.Prefix
 	for {
-		if e == nil {
+		f := Judge(e, w.Known)
+		now := time.Now()
+		switch {
+		case e == nil:
 			answered = true
-		} else if f := Judge(e, w.Known); f.Verdict == Accepted {
-			sources = append(sources, f.Source)
-		} else if f.Verdict == Challenged && len(w.waiting) < queue {
-			w.waiting = append(w.waiting, challenge{f, time.Now()})
-		} else if err := writeLine(w.Log, time.Now(), f); err != nil {
-			return answered, err
+		case f.Verdict == Accepted:
+			news = w.accept(news, f)
+		case f.Verdict == Challenged && len(w.waiting) < queue:
+			w.waiting = append(w.waiting, challenge{f, now})
+		case w.accepted.trusts(f.Source, now):
+		default:
+			if err := writeLine(w.Log, now, f); err != nil {
+				return answered, err
+			}
 		}
 		var open bool
 		select {
@@ -170,19 +180,19 @@ func (w *Watch) take(ctx context.Context, e esl.Event, more <-chan esl.Event) (a
 			break
 		}
 	}
-	return answered, w.tellKernel(ctx, sources, answered)
+	return answered, w.tellKernel(ctx, news, answered)
 }
 
-// tellKernel tells it of sources that it does not know, and that FreeSWITCH is
-// watched.
-func (w *Watch) tellKernel(ctx context.Context, sources []netip.Addr, watched bool) error {
-	var news []netip.Prefix
-	now := time.Now()
-	for _, s := range sources {
-		if w.accepted.add(s, now) {
-			news = append(news, keyOf(s))
-		}
+// accept takes a source in, and adds it to those that the kernel is to be told of.
+func (w *Watch) accept(news []netip.Prefix, f Finding) []netip.Prefix {
+	if w.accepted.add(f.Source, f.Why != conversed, time.Now()) {
+		news = append(news, keyOf(f.Source))
 	}
+	return news
+}
+
+// tellKernel tells it of sources, and that FreeSWITCH is watched.
+func (w *Watch) tellKernel(ctx context.Context, news []netip.Prefix, watched bool) error {
 	scripts := acceptScripts(news)
 	if watched {
 		scripts = append(scripts, watchedScript())

@@ -160,14 +160,17 @@ func TestWatch(t *testing.T) {
 		from(challenged, "10.77.0.61"), // a stranger
 		from(noSuchNumber, "10.77.0.62"),
 		with(challenged, "network-ip", "10.77.0.63", "user-agent", "sipcli/1"),
+		from(heard, "10.77.0.64"), from(noSuchNumber, "10.77.0.64"), // a carrier, or somebody who found voicemail
+		// In the name of a telephone's address, forged.
+		from(register, "10.77.0.65"), from(noSuchNumber, "10.77.0.65"), with(challenged, "network-ip", "10.77.0.65", "user-agent", "sipcli/1"),
 	}}}, o)
 	o.until(t, "whom the kernel is told of", func() bool {
 		return o.told("accepted_v4 { 10.77.0.50 timeout 86400s }") && o.told("10.77.0.60 timeout 86400s") &&
 			o.told("accepted_v6 { fd77:12:: timeout 86400s }") && o.told("watched { tcp timeout 90s, udp timeout 90s }")
 	})
-	o.until(t, "what the jails are told", func() bool { return len(o.lines) >= 3 })
+	o.until(t, "what the jails are told", func() bool { return len(o.lines) >= 4 })
 	slices.Sort(o.lines)
-	if want := []string{"challenged stranger from 10.77.0.61", "refused NORMAL_CLEARING from 10.77.0.62", "scanner sipcli from 10.77.0.63"}; !slices.Equal(o.lines, want) {
+	if want := []string{"challenged stranger from 10.77.0.61", "refused NORMAL_CLEARING from 10.77.0.62", "refused NORMAL_CLEARING from 10.77.0.64", "scanner sipcli from 10.77.0.63"}; !slices.Equal(o.lines, want) {
 		t.Errorf("the jails are told %q", o.lines)
 	}
 	if o.told("192.0.2.99") {
@@ -222,25 +225,28 @@ func TestAccepted(t *testing.T) {
 		after time.Duration
 		tell  bool
 	}{{0, true}, {time.Minute, false}, {renewAfter, true}, {renewAfter + time.Minute, false}} {
-		if tell := a.add(source, now.Add(c.after)); tell != c.tell {
+		if tell := a.add(source, false, now.Add(c.after)); tell != c.tell {
 			t.Errorf("after %s: told is %v", c.after, tell)
 		}
 	}
 	// One IPv6 customer is one source.
-	if !a.add(netip.MustParseAddr("2001:db8::1"), now) || a.add(netip.MustParseAddr("2001:db8::2:3"), now) || !a.add(netip.MustParseAddr("2001:db8:0:1::1"), now) {
+	if !a.add(netip.MustParseAddr("2001:db8::1"), true, now) || a.add(netip.MustParseAddr("2001:db8::2:3"), true, now) || !a.add(netip.MustParseAddr("2001:db8:0:1::1"), true, now) {
 		t.Error("IPv6 is not by /64")
 	}
 	if !a.knows(netip.MustParseAddr("2001:db8::9")) || a.knows(netip.MustParseAddr("192.0.2.8")) {
 		t.Error("who is known")
 	}
+	if a.trusts(source, now) || !a.trusts(netip.MustParseAddr("2001:db8::9"), now) || a.trusts(netip.MustParseAddr("2001:db8::9"), now.Add(acceptedFor)) {
+		t.Error("whose telephones are behind a source")
+	}
 	// As many as the kernel holds; who has been silent for long makes room.
 	for i := len(a); i < maxAccepted; i++ {
-		a.add(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now)
+		a.add(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), true, now)
 	}
-	if a.add(netip.MustParseAddr("198.51.100.1"), now.Add(time.Hour)) {
+	if a.add(netip.MustParseAddr("198.51.100.1"), true, now.Add(time.Hour)) {
 		t.Error("more than the kernel holds")
 	}
-	if !a.add(netip.MustParseAddr("198.51.100.1"), now.Add(acceptedFor+renewAfter)) {
+	if !a.add(netip.MustParseAddr("198.51.100.1"), true, now.Add(acceptedFor+renewAfter)) {
 		t.Error("nobody made room")
 	}
 }

@@ -417,16 +417,16 @@ func TestAccessLists(t *testing.T) {
 	}
 	lists := list("here", "127.0.0.0/8") + list("elsewhere", "192.0.2.0/24") + list("own", "127.0.0.1/32")
 	for name, tt := range map[string]struct{ params, invite, register, logged string }{
-		"none":                  {"", "404 Not Found", "401 Unauthorized", ""},
-		"one that lets in":      {param("apply-inbound-acl", "here"), "404 Not Found", "401 Unauthorized", ""},
+		"none":                  {"", "480 Temporarily Unavailable", "401 Unauthorized", ""},
+		"one that lets in":      {param("apply-inbound-acl", "here"), "480 Temporarily Unavailable", "401 Unauthorized", ""},
 		"one that does not":     {param("apply-inbound-acl", "elsewhere"), "403 Forbidden", "401 Unauthorized", `[WARNING] sofia.c:10667 IP 127.0.0.1 Rejected by acl "elsewhere"`},
-		"one of two":            {param("apply-inbound-acl", "elsewhere") + param("apply-inbound-acl", "own"), "404 Not Found", "401 Unauthorized", ""},
+		"one of two":            {param("apply-inbound-acl", "elsewhere") + param("apply-inbound-acl", "own"), "480 Temporarily Unavailable", "401 Unauthorized", ""},
 		"none behind it":        {param("apply-inbound-acl", "here") + param("apply-inbound-acl", "none") + param("apply-inbound-acl", "elsewhere::"), "403 Forbidden", "401 Unauthorized", `Rejected by acl "elsewhere"`},
-		"a way out":             {param("apply-inbound-acl", "elsewhere:a:b"), "404 Not Found", "401 Unauthorized", `Rejected by acl "elsewhere"`},
+		"a way out":             {param("apply-inbound-acl", "elsewhere:a:b"), "480 Temporarily Unavailable", "401 Unauthorized", `Rejected by acl "elsewhere"`},
 		"passwords":             {param("apply-inbound-acl", "elsewhere") + param("auth-calls", "true"), "407 Proxy", "401 Unauthorized", ""},
-		"a list for passwords":  {param("apply-inbound-acl", "here") + param("auth-calls", "true"), "404 Not Found", "401 Unauthorized", ""},
-		"who registers":         {param("apply-register-acl", "here"), "404 Not Found", "200 OK", ""},
-		"who does not":          {param("apply-register-acl", "here") + param("apply-register-acl", "elsewhere"), "404 Not Found", "403 Forbidden", `[WARNING] sofia_reg.c:2406 IP 127.0.0.1 Rejected by register acl "elsewhere"`},
+		"a list for passwords":  {param("apply-inbound-acl", "here") + param("auth-calls", "true"), "480 Temporarily Unavailable", "401 Unauthorized", ""},
+		"who registers":         {param("apply-register-acl", "here"), "480 Temporarily Unavailable", "200 OK", ""},
+		"who does not":          {param("apply-register-acl", "here") + param("apply-register-acl", "elsewhere"), "480 Temporarily Unavailable", "403 Forbidden", `[WARNING] sofia_reg.c:2406 IP 127.0.0.1 Rejected by register acl "elsewhere"`},
 		"a list that is not":    {param("apply-inbound-acl", "no such"), "403 Forbidden", "401 Unauthorized", `Rejected by acl "no such"`},
 		"a list in an old file": {param("apply-inbound-acl", "late"), "403 Forbidden", "401 Unauthorized", `Rejected by acl "late"`},
 	} {
@@ -450,7 +450,7 @@ func TestAccessLists(t *testing.T) {
 			}
 			in.edit(t, "autoload_configs/acl.conf.xml", "</network-lists>", list("late", "127.0.0.1/32")+"</network-lists>")
 			conn := connect(t, in.eventSocket, "ClueCon")
-			for _, tt := range []struct{ command, want string }{{"reloadxml", "403 Forbidden"}, {"reloadacl", "404 Not Found"}} {
+			for _, tt := range []struct{ command, want string }{{"reloadxml", "403 Forbidden"}, {"reloadacl", "480 Temporarily Unavailable"}} {
 				if _, err := conn.API(bounded(t), tt.command); err != nil {
 					t.Fatal(err)
 				}
