@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/nft"
@@ -123,11 +124,32 @@ func checkWatch(ctx context.Context, m *Machine) []report.Check {
 	return []report.Check{c}
 }
 
+const (
+	// watchTimeout is how long the watch may take to come up: FreeSWITCH's event
+	// socket opens behind its SIP profiles.
+	watchTimeout = 30 * time.Second
+	watchRetry   = 250 * time.Millisecond
+)
+
 // watches asks whether the watch has told the kernel that it is there, which it does
-// only while FreeSWITCH answers it.
+// only while FreeSWITCH answers it. One that is coming up is waited for: it starts
+// with FreeSWITCH, and again with the kernel's table.
 func watches(ctx context.Context, m *Machine) error {
-	if !active(ctx, m, watchUnit) {
-		return fmt.Errorf("%s is not up: strangers are limited as everybody is, and refused calls are not counted; run systemctl restart %[1]s, and journalctl -u %[1]s says why it ended", watchUnit)
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	for {
+		out, _ := m.Run(ctx, "systemctl", "is-active", watchUnit) // it fails for all but "active"
+		state := strings.TrimSpace(string(out))
+		if state == "active" {
+			break
+		}
+		if state != "activating" || ctx.Err() != nil {
+			return fmt.Errorf("%s is not up: strangers are limited as everybody is, and refused calls are not counted; run systemctl restart %[1]s, and journalctl -u %[1]s says why it ended", watchUnit)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(watchRetry):
+		}
 	}
 	if !m.Plan.RateLimit.Enabled {
 		return nil
