@@ -222,6 +222,7 @@ func (s *siege) innocents() []row {
 		{"10.77.3.5", "phone with stale lamp keys", staleKeys(password), "", nil},
 		{"10.77.3.6", "phone that is switched off, called", callsAbsent, "", nil},
 		{"10.77.3.7", "trunk's keep-alive every 20 s", keepAlive, "", nil},
+		{"10.77.3.8", "registrar failover, thirty sites", failover(password), "", nil},
 		{"fd77:3::1", "phone over IPv6", callCentre(password), "", nil},
 	}
 }
@@ -324,6 +325,35 @@ func overload(s *siege, a *attacker) {
 			s.t.Errorf("the trunk's INVITE: %q", status)
 		}
 		time.Sleep(time.Second)
+	}
+}
+
+// failover is the phones of thirty sites that another registrar has served until
+// now: each is asked for its password, and none of them is known.
+func failover(password string) func(*siege, *attacker) {
+	return func(s *siege, a *attacker) {
+		var sites sync.WaitGroup
+		for i := range 30 {
+			site := s.m.from(s.t, fmt.Sprintf("10.77.6.%d", 1+i))
+			sites.Go(func() {
+				site.wait = patience
+				for range 3 {
+					if status := site.login(request{method: "REGISTER", user: "1001", port: internal}, password); !strings.HasPrefix(status, "200") {
+						s.t.Errorf("%s: the phone's REGISTER: %q", site.address, status)
+					}
+				}
+				a.add(site)
+			})
+		}
+		sites.Wait()
+		s.read(a)
+		for i := range 30 {
+			for _, jail := range jails {
+				if _, ever := s.watch.ever(jail, fmt.Sprintf("10.77.6.%d", 1+i)); ever {
+					s.t.Errorf("10.77.6.%d was banned by %s", 1+i, jail)
+				}
+			}
+		}
 	}
 }
 
