@@ -207,9 +207,15 @@ func bakedFor(t *testing.T, release lab.Release) *lab.Image {
 	if err := os.WriteFile(filepath.Join(dir, "freeswitch.pkr.hcl"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	// With TLS, of which there is a row.
-	if _, err := c.Exec(shop.ctx, "sed", "-i", `s/\(_ssl_enable\)=false/\1=true/`, "/etc/freeswitch/vars.xml"); err != nil {
-		t.Fatal(err)
+	// With TLS, of which there are rows; and with room for the calls of all sources
+	// at once, or FreeSWITCH refuses most of them before it looks at whose they are.
+	for file, script := range map[string]string{
+		"vars.xml":                         `s/\(_ssl_enable\)=false/\1=true/`,
+		"autoload_configs/switch.conf.xml": `s/\(name="sessions-per-second" value=\)"30"/\1"1000"/`,
+	} {
+		if _, err := c.Exec(shop.ctx, "sed", "-i", script, "/etc/freeswitch/"+file); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for path, text := range map[string]string{"public/50_overload.xml": overloaded, "default/50_wrong_number.xml": wrongNumber} {
 		if err := c.WriteFile(shop.ctx, "/etc/freeswitch/dialplan/"+path, []byte(text), 0o644); err != nil {
