@@ -77,6 +77,8 @@ func TestJudge(t *testing.T) {
 		"a telephone's wrong number":   {wrongNumber, Accepted, "authorized"},
 		"a carrier's wrong number":     {wrongDID, None, ""},
 		"switched off":                 {switchedOff, None, ""},
+		"nobody behind an extension":   {with(noSuchNumber, "Hangup-Cause", "NO_ROUTE_DESTINATION", "variable_originate_disposition", "NO_ROUTE_DESTINATION"), None, ""},
+		"the refusal is all it heard":  {with(noSuchNumber, "Caller-Channel-Progress-Time", "1795798935054454", "Caller-Channel-Progress-Media-Time", "1795798935054454"), Refused, "NORMAL_CLEARING"},
 		"busy":                         {with(noSuchNumber, "Hangup-Cause", "USER_BUSY"), None, ""},
 		"the caller hung up":           {with(noSuchNumber, "Hangup-Cause", "ORIGINATOR_CANCEL", "variable_sip_hangup_disposition", "recv_cancel"), None, ""},
 		"overload":                     {with(noSuchNumber, "Hangup-Cause", "SWITCH_CONGESTION"), None, ""},
