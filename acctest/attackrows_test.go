@@ -385,11 +385,13 @@ func callsAbsent(s *siege, a *attacker) {
 
 func keepAlive(s *siege, a *attacker) {
 	a.wait = patience
-	for range 3 {
+	for i := range 3 {
+		if i > 0 {
+			time.Sleep(20 * time.Second)
+		}
 		if a.ask(request{method: "OPTIONS", user: "ping", port: external}) == "" {
 			s.t.Errorf("%s: a keep-alive was not answered", a.address)
 		}
-		time.Sleep(20 * time.Second)
 	}
 }
 

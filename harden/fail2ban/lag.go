@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
@@ -51,23 +52,24 @@ func (c Config) Lag(ctx context.Context, h *host.Host) (string, error) {
 
 // worstLag asks the jails: it is that of the one that is furthest behind.
 func (c Config) worstLag(ctx context.Context, h *host.Host) (worst lag, err error) {
-	for _, jail := range c.Jails() {
+	var mu sync.Mutex
+	err = c.each(func(jail string) error {
 		if jail == sshd { // it reads the journal
-			continue
+			return nil
 		}
 		out, err := h.Run(ctx, "fail2ban-client", "get", jail, "action", helperName, "lag")
 		if err != nil {
-			return lag{}, fmt.Errorf("the jail %s does not tell how far it has read: %w", jail, err)
+			return fmt.Errorf("the jail %s does not tell how far it has read: %w", jail, err)
 		}
 		l, err := readLag(jail, string(out))
-		if err != nil {
-			return lag{}, err
-		}
-		if l.behind >= worst.behind {
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil && l.behind >= worst.behind {
 			worst = l
 		}
-	}
-	return worst, nil
+		return err
+	})
+	return worst, err
 }
 
 // readLag reads what templates/jail.py tells.

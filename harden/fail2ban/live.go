@@ -1,11 +1,13 @@
 package fail2ban
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -69,12 +71,20 @@ func (c Config) jailsRunNow(ctx context.Context, h *host.Host) error {
 			return fmt.Errorf("the jail %s does not run", jail)
 		}
 	}
-	for _, jail := range c.Jails() {
-		if err := c.reads(ctx, h, jail); err != nil {
-			return err
-		}
+	return c.each(func(jail string) error { return c.reads(ctx, h, jail) })
+}
+
+// each asks all jails at the same time: a question is a start of Python. The error
+// is that of the first jail that has one.
+func (c Config) each(ask func(jail string) error) error {
+	jails := c.Jails()
+	errs := make([]error, len(jails))
+	var all sync.WaitGroup
+	for i, jail := range jails {
+		all.Go(func() { errs[i] = ask(jail) })
 	}
-	return nil
+	all.Wait()
+	return cmp.Or(errs...)
 }
 
 // reads reports whether a jail looks into its logs. Ours are asked for their filter
