@@ -22,13 +22,17 @@ func standDown(m *Machine, originals []journal.Entry) []Action {
 		}
 		return originals[i].Before, true
 	}
-	actions := []Action{{Name: "stopping " + verifyTimer, Do: func(ctx context.Context) error {
-		if !active(ctx, m, verifyTimer) {
-			return nil
-		}
-		_, err := h.Run(ctx, "systemctl", "stop", verifyTimer)
-		return err
-	}}, daemonReload(h)}
+	var actions []Action
+	for _, unit := range []string{verifyTimer, watchUnit} {
+		actions = append(actions, Action{Name: "stopping " + unit, Do: func(ctx context.Context) error {
+			if !active(ctx, m, unit) {
+				return nil
+			}
+			_, err := h.Run(ctx, "systemctl", "stop", unit)
+			return err
+		}})
+	}
+	actions = append(actions, daemonReload(h))
 	if _, changed := before(nftRules); changed {
 		actions = append(actions, loadTable(h))
 	}

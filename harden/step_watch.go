@@ -107,6 +107,10 @@ func checkWatch(ctx context.Context, m *Machine) []report.Check {
 			return []report.Check{c}
 		}
 	}
+	if _, err := scanners(m.Host); err != nil {
+		c.Status, c.Detail = report.Fail, err.Error()
+		return []report.Check{c}
+	}
 	rec, err := state.ReadCommitted(m.Host)
 	switch why := deaf(m); {
 	case why != "":

@@ -2,7 +2,9 @@ package harden
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 
@@ -21,7 +23,12 @@ func (r *Runner) Watch(ctx context.Context) error {
 	if live, why := r.Host.Live(); !live {
 		return fmt.Errorf("nothing to watch: %s", why)
 	}
-	known, err := r.scanners()
+	say := func(what string) { fmt.Fprintln(os.Stderr, what) }
+	known, err := scanners(r.Host)
+	if err != nil { // the others are known all the same
+		say(err.Error())
+	}
+	p, err := r.plan()
 	if err != nil {
 		return err
 	}
@@ -30,15 +37,12 @@ func (r *Runner) Watch(ctx context.Context) error {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // every line is written at once
-	w := watch.Watch{
-		Dial: r.dialEventSocket,
-		Kernel: func(ctx context.Context, script string) error {
+	w := watch.Watch{Dial: r.dialEventSocket, Log: out, Known: known, Say: say, Ready: notifySystemd}
+	if p.RateLimit.Enabled {
+		w.Kernel = func(ctx context.Context, script string) error {
 			_, err := r.Host.Run(ctx, "nft", script)
 			return err
-		},
-		Log: out, Known: known,
-		Say:   func(what string) { fmt.Fprintln(os.Stderr, what) },
-		Ready: notifySystemd,
+		}
 	}
 	w.Run(ctx)
 	return nil
@@ -79,22 +83,21 @@ func (r *Runner) dialEventSocket(ctx context.Context) (*esl.Conn, error) {
 }
 
 // scanners are the signatures that this program wrote, and those of the operator.
-func (r *Runner) scanners() (watch.Signatures, error) {
+// An error is about the latter, which are then left out.
+func scanners(h *host.Host) (watch.Signatures, error) {
 	known, err := watch.ParseSignatures(watch.Shipped())
 	if err != nil {
 		return nil, err
 	}
-	n, err := r.Host.Lookup(scannersLocal)
-	if err != nil || n.Kind == host.Absent {
+	text, err := h.ReadFile(scannersLocal)
+	if errors.Is(err, fs.ErrNotExist) {
+		return known, nil
+	} else if err != nil {
 		return known, err
-	}
-	text, err := r.Host.ReadFile(scannersLocal)
-	if err != nil {
-		return nil, err
 	}
 	own, err := watch.ParseSignatures(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", scannersLocal, err)
+		return known, fmt.Errorf("%s is not used: %w", scannersLocal, err)
 	}
 	return append(known, own...), nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/watch"
 )
 
 const (
@@ -23,7 +24,7 @@ func systemLogs(s *scene) {
 	for _, name := range s.list(systemLogDir) {
 		p := path.Join(systemLogDir, name)
 		switch g := s.glance(p); {
-		case p == journalDir, slices.Contains(installerLogs, p), slices.Contains(own, p), strings.HasPrefix(name, "cloud-init"): // told by themselves
+		case p == journalDir, slices.Contains(installerLogs, p), slices.Contains(own, p), p == path.Dir(watch.LogFile), strings.HasPrefix(name, "cloud-init"): // told by themselves
 		case g.Kind == host.File && g.Size > 0, g.Kind == host.Folder && s.holdsAny(p):
 			names = append(names, name)
 		}

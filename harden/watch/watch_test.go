@@ -218,6 +218,17 @@ func TestWatchWithoutATable(t *testing.T) {
 	}
 }
 
+// Without limits in the kernel the jails are told all the same.
+func TestWatchForTheJailsAlone(t *testing.T) {
+	o := &observed{}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	events := [][]esl.Event{{from(register, "10.77.0.60"), from(noSuchNumber, "10.77.0.62")}}
+	w := &Watch{Dial: freeSWITCH{stays: true, events: events}.serve(t), Log: o, Say: o.say, Ready: func() {}}
+	go w.Run(ctx)
+	o.until(t, "what the jails are told", func() bool { return len(o.lines) == 1 })
+}
+
 func TestAccepted(t *testing.T) {
 	a, now := accepted{}, time.Now()
 	source := netip.MustParseAddr("192.0.2.7")
