@@ -67,7 +67,8 @@ func (g *Growing) Write(b []byte) (int, error) {
 }
 
 func (g *Growing) turn() error {
-	if err := g.file.Close(); err != nil {
+	// It is closed already where the last turn failed half way.
+	if err := g.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return err
 	}
 	if err := g.rename(); err != nil {

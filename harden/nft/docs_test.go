@@ -46,8 +46,8 @@ func TestTheDocsTellTheLimits(t *testing.T) {
 		"call":      {strangers, "| INVITE | 0.5 | 22 |", "0.5 a minute, at once 22"},
 		"enrol":     {strangers, "| REGISTER | 20 | 9 |", "20 a minute, at once 9"},
 		"probe":     {strangers, "together | 3 | 10 |", "3 a minute, at once 10"},
-		"visit":     {strangers, "| new TCP connections | 6 | 2 |", "6 a minute, at once 2"},
-		"stream":    {strangers, "| 900 bytes | 8,000 bytes |", "900 a minute, at once 8000"},
+		"visit":     {strangers, "| new TCP connections | 0.2 | 2 |", "0.2 a minute, at once 2"},
+		"stream":    {strangers, "| 720 bytes | 6,000 bytes |", "720 a minute, at once 6000"},
 	} {
 		if !strings.Contains(pages[want.page], want.row) {
 			t.Errorf("%s does not have %q", want.page, want.row)

@@ -50,7 +50,7 @@ func Judge(e esl.Event, known Signatures) Finding {
 	case "sofia::register":
 		return found(e["network-ip"], Accepted, registeredNow)
 	case "sofia::register_attempt", "sofia::pre_register", "sofia::register_failure":
-		if name := known.Match(e["user-agent"], e["from-user"], e["call-id"], e["contact"]); name != "" {
+		if name := known.Match(e["user-agent"], e["from-user"], e["contact"]); name != "" {
 			return found(e["network-ip"], Scanner, name)
 		}
 		if e.Name() == "sofia::pre_register" {
@@ -70,7 +70,7 @@ const conversation = 10 * time.Second
 // set in sofia_handle_sip_i_invite (sofia.c).
 func judgeCall(e esl.Event, known Signatures) Finding {
 	source := e["variable_sip_network_ip"]
-	name := known.Match(e["variable_sip_user_agent"], e["variable_sip_from_display"], e["variable_sip_call_id"], e["variable_sip_contact_uri"])
+	name := known.Match(e["variable_sip_user_agent"], e["variable_sip_from_display"], e["variable_sip_contact_uri"])
 	switch {
 	case e["Call-Direction"] != "inbound":
 		return Finding{}

@@ -108,8 +108,16 @@ func acceptScripts(sources []netip.Prefix) []string {
 	return out
 }
 
-// watchedScript keeps the limits for strangers in force.
-func watchedScript() string { return renew("watched", []string{"tcp", "udp"}, watchedFor) }
+// watchedScript puts the limits for strangers in force. One that keeps them so
+// fails where they are not any more: then the table has been loaded anew, without
+// the sources that it was told of.
+func watchedScript(keeps bool) string {
+	script := renew("watched", []string{"tcp", "udp"}, watchedFor)
+	if keeps {
+		_, script, _ = strings.Cut(script, "\n")
+	}
+	return script
+}
 
 // renew gives elements of a set a new timeout.
 func renew(set string, elements []string, d time.Duration) string {

@@ -43,16 +43,26 @@ func ParseSignatures(text string) (Signatures, error) {
 	return out, nil
 }
 
-// Match is the first signature that stands in one of the texts, whatever its
-// case, or "".
+// Match is the first signature that stands in one of the texts as a word of its
+// own, whatever its case, or "": "sipcli/v1.8" has one, "MySIPClient" has none.
 func (s Signatures) Match(texts ...string) string {
 	for _, text := range texts {
 		text = strings.ToLower(text)
 		for _, word := range s {
-			if strings.Contains(text, word) {
-				return word
+			for rest := text; ; {
+				i := strings.Index(rest, word)
+				if i < 0 {
+					break
+				}
+				before, after := rest[:i], rest[i+len(word):]
+				if (before == "" || !alphanumeric(before[len(before)-1])) && (after == "" || !alphanumeric(after[0])) {
+					return word
+				}
+				rest = after
 			}
 		}
 	}
 	return ""
 }
+
+func alphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }

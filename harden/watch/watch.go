@@ -34,6 +34,7 @@ type Watch struct {
 
 	accepted accepted
 	waiting  []challenge
+	scanners budget
 	said     string
 }
 
@@ -83,7 +84,7 @@ func (w *Watch) session(ctx context.Context) error {
 	if err := conn.Subscribe(ctx, Events()...); err != nil {
 		return err
 	}
-	if err := w.tellKernel(ctx, news, true); err != nil {
+	if err := w.tellKernel(ctx, news, watchedScript(false)); err != nil {
 		return err
 	}
 	w.say(fmt.Sprintf("watching FreeSWITCH's events; %d sources have registered", len(w.accepted)))
@@ -164,9 +165,10 @@ func (w *Watch) take(ctx context.Context, e esl.Event, more <-chan esl.Event) (a
 			answered = true
 		case f.Verdict == Accepted:
 			news = w.accept(news, f)
+		case w.accepted.trusts(f.Source, now):
 		case f.Verdict == Challenged && len(w.waiting) < queue:
 			w.waiting = append(w.waiting, challenge{f, now})
-		case w.accepted.trusts(f.Source, now):
+		case f.Verdict == Scanner && !w.scanners.spend(now):
 		default:
 			if err := writeLine(w.Log, now, f); err != nil {
 				return answered, err
@@ -181,7 +183,11 @@ func (w *Watch) take(ctx context.Context, e esl.Event, more <-chan esl.Event) (a
 			break
 		}
 	}
-	return answered, w.tellKernel(ctx, news, answered)
+	watched := ""
+	if answered {
+		watched = watchedScript(true)
+	}
+	return answered, w.tellKernel(ctx, news, watched)
 }
 
 // accept takes a source in, and adds it to those that the kernel is to be told of.
@@ -192,14 +198,15 @@ func (w *Watch) accept(news []netip.Prefix, f Finding) []netip.Prefix {
 	return news
 }
 
-// tellKernel tells it of sources, and that FreeSWITCH is watched.
-func (w *Watch) tellKernel(ctx context.Context, news []netip.Prefix, watched bool) error {
+// tellKernel tells it of sources and, where that is not empty, that FreeSWITCH is
+// watched.
+func (w *Watch) tellKernel(ctx context.Context, news []netip.Prefix, watched string) error {
 	if w.Kernel == nil {
 		return nil
 	}
 	scripts := acceptScripts(news)
-	if watched {
-		scripts = append(scripts, watchedScript())
+	if watched != "" {
+		scripts = append(scripts, watched)
 	}
 	for _, script := range scripts {
 		if err := w.Kernel(ctx, script); err != nil {
@@ -225,7 +232,7 @@ func (w *Watch) tellChallenges(now time.Time) error {
 	for len(w.waiting) > 0 && now.Sub(w.waiting[0].at) >= patience {
 		c := w.waiting[0]
 		w.waiting = w.waiting[1:]
-		if w.accepted.knows(c.Source) {
+		if w.accepted.trusts(c.Source, now) {
 			continue
 		}
 		if err := writeLine(w.Log, c.at, c.Finding); err != nil {
@@ -233,4 +240,22 @@ func (w *Watch) tellChallenges(now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// A budget is how many scanners are told to the jail in a second. One packet is
+// enough for a ban, and its sender can be forged: a flood of them must not keep
+// fail2ban from banning others.
+type budget struct {
+	second int64
+	spent  int
+}
+
+const scannersASecond = 10
+
+func (b *budget) spend(now time.Time) bool {
+	if now.Unix() != b.second {
+		b.second, b.spent = now.Unix(), 0
+	}
+	b.spent++
+	return b.spent <= scannersASecond
 }

@@ -278,3 +278,26 @@ func TestScriptsAreShort(t *testing.T) {
 		}
 	}
 }
+
+func TestBudget(t *testing.T) {
+	var b budget
+	now, told := time.Unix(1000, 0), 0
+	for range 100 {
+		if b.spend(now) {
+			told++
+		}
+	}
+	if told != scannersASecond || !b.spend(now.Add(time.Second)) {
+		t.Errorf("%d are told in a second", told)
+	}
+}
+
+// What keeps the limits in force fails on a table that does not have them.
+func TestKeeping(t *testing.T) {
+	if first := watchedScript(false); !strings.HasPrefix(first, "add element") {
+		t.Errorf("the first is %q", first)
+	}
+	if next := watchedScript(true); !strings.HasPrefix(next, "delete element") || !strings.Contains(next, "\nadd element") {
+		t.Errorf("the next is %q", next)
+	}
+}

@@ -9,6 +9,7 @@
 
 import ipaddress
 import os
+import stat
 import time
 
 from fail2ban.server.action import ActionBase
@@ -27,8 +28,9 @@ def own_addresses():
                 words = line.split()
                 if words[:1] == ["|--"]:
                     address = words[1]
-                elif words[-1:] == ["LOCAL"]:
-                    own.add(IPAddr(address + words[0]))
+                elif words[-1:] == ["LOCAL"] and words[0] == "/32":
+                    # A wider one is a route, as of a transparent proxy: not ours alone.
+                    own.add(IPAddr(address))
     except OSError:
         pass  # no IPv4
     try:
@@ -47,14 +49,18 @@ def behind(log):
     except (AttributeError, ValueError):
         position = log.getPos()
     try:
-        with open(log.getFileName(), "rb") as f:
+        # The log is of FreeSWITCH's user, who may put what he likes in its place.
+        fd = os.open(log.getFileName(), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as f:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise ValueError("%s is no regular file" % log.getFileName())
             size = os.fstat(f.fileno()).st_size
             if position > size:
                 position = 0  # a new file
             f.seek(position)
             unread = f.read(SEARCHED)
             written = os.fstat(f.fileno()).st_mtime
-    except OSError:
+    except FileNotFoundError:
         return 0, 0  # between two files
     if b"\n" not in unread:
         return 0, 0  # nothing, or a line that is being written
