@@ -137,7 +137,7 @@ func TestSignatures(t *testing.T) {
 		"Cisco/SPA504G-7.6.2c", "Linphone/4.4.0 (belle-sip/5.0.0)", "Zoiper v2.10.19", "MicroSIP/3.21.3", "Bria 6.5.1", "Z 5.6.1 v2.10.18.6",
 		"Asterisk PBX 18.10.0", "FPBX-16.0.40(18.15.0)", "FreeSWITCH-mod_sofia/1.10.12", "kamailio (5.7.4 (x86_64/linux))", "OpenSIPS (3.4.5)",
 		"Twilio Gateway", "Vonage", "SIP.js/0.21.2", "JsSIP 3.10.0", "AVM FRITZ!Box 7590", "Gigaset N510 IP PRO", "Mitel-6867i", "3CXPhoneSystem",
-		"Fanvil X4U 2.12", "Htek UC926", "Obihai/OBi202", "Algo-8301", "sipsak 0.9.8.1", "baresip v2.0.0", "PJSUA v2.12", "MySIPClient/2.1", "anil tiwari", "",
+		"Fanvil X4U 2.12", "Htek UC926", "Obihai/OBi202", "Algo-8301", "sipsak 0.9.8.1", "baresip v2.0.0", "PJSUA v2.12", "MySIPClient/2.1", "Mysipcli/2.1", "anil tiwari", "",
 	} {
 		if word := known.Match(agent); word != "" {
 			t.Errorf("%q is taken for the scanner %s", agent, word)
