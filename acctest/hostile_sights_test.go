@@ -24,7 +24,7 @@ var ours = contract{
 	"/root/freeswitch-credentials.txt", "/root/freeswitch-config-backup-*.tgz",
 	"/root/fs-harden-rollback-*/**", "/root/fs-harden-recovered-*/**",
 	"/etc/fs_cli.conf", "/usr/local/sbin/fs-harden",
-	"/etc/fail2ban/*.d/fs-harden.*", "/etc/ufw/user.rules", "/etc/ufw/user6.rules", "/etc/ufw/ufw.conf", "/var/log/fail2ban.log",
+	"/etc/fail2ban/*.d/fs-harden.*", "/etc/fail2ban/action.d/fs-harden-jail.py", "/var/log/fs-harden/**", "/etc/ufw/user.rules", "/etc/ufw/user6.rules", "/etc/ufw/ufw.conf", "/var/log/fail2ban.log",
 	"/etc/tmpfiles.d/fs-harden.conf", "/etc/cloud/clean.d/50-fs-harden", "/etc/issue.d/fs-harden.issue",
 	"/etc/systemd/system/fs-harden-*", "/etc/systemd/system/*.wants/fs-harden-*",
 	"/etc/systemd/system/multi-user.target.wants/fail2ban.service", "/etc/systemd/system/multi-user.target.wants/ufw.service",

@@ -306,6 +306,7 @@ func defenceBreakages() []broken {
 		{check: "watch", what: "not started with FreeSWITCH", spoil: remove("/etc/systemd/system/freeswitch.service.wants/" + watchUnit), says: "freeswitch.service.wants"},
 		{check: "watch", what: "no scanners", spoil: remove(scannersFile), says: scannersFile},
 		{check: "watch", what: "scanners of the operator's that would ban telephones", spoil: func(s *standIn) { s.write(scannersLocal, "sip\n") }, says: "is not used"},
+		{check: "watch", what: "FreeSWITCH not run by its unit", live: true, spoil: silence(askFreeSWITCH), says: "does not run by freeswitch.service"},
 		{check: "watch", what: "not up", live: true, spoil: silence(askWatch), says: "is not up"},
 		{check: "watch", what: "FreeSWITCH does not answer it", live: true, spoil: answer(listWatched, "elements", "#"), says: "does not answer it"},
 		{check: "watch", what: "no such set", live: true, spoil: silence(listWatched), says: "restart fs-harden-nft"},

@@ -126,6 +126,7 @@ func recordedAnswers(t *testing.T) map[string]string {
 		"fail2ban-client get freeswitch-scanner failregex":   live("fail2ban-failregex-scanner.txt"),
 		"fail2ban-client get recidive logpath":               live("fail2ban-logpath-recidive.txt"),
 		"fail2ban-client get recidive failregex":             live("fail2ban-failregex-recidive.txt"),
+		askFreeSWITCH:                                        "",
 		askWatch:                                             "active\n",
 		listWatched:                                          live("nft-list-watched.txt"),
 		lagOf + "freeswitch" + lagOfIt:                       live("fail2ban-lag.txt"),
@@ -139,16 +140,17 @@ func recordedAnswers(t *testing.T) map[string]string {
 }
 
 const (
-	showGate     = "systemctl show freeswitch.service -p LoadState,Requires,After,DropInPaths,ExecStartPre"
-	showUMask    = "systemctl show freeswitch.service -p LoadState,UMask"
-	showFail2ban = "systemctl show fail2ban.service -p ActiveState,ActiveEnterTimestampMonotonic"
-	listTable    = "nft -j -t list table inet fs_harden"
-	askWatch     = "systemctl is-active fs-harden-watch.service"
-	listWatched  = "nft list set inet fs_harden watched"
-	runFilter    = "fail2ban-regex /run/fs-harden-proof/log /etc/fail2ban/filter.d/fs-harden.conf"
-	runConsole   = "/usr/bin/fs_cli -t 5000 -x status"
-	lagOf        = "fail2ban-client get "
-	lagOfIt      = " action fs-harden-jail lag"
+	showGate      = "systemctl show freeswitch.service -p LoadState,Requires,After,DropInPaths,ExecStartPre"
+	showUMask     = "systemctl show freeswitch.service -p LoadState,UMask"
+	showFail2ban  = "systemctl show fail2ban.service -p ActiveState,ActiveEnterTimestampMonotonic"
+	listTable     = "nft -j -t list table inet fs_harden"
+	askFreeSWITCH = "systemctl is-active --quiet freeswitch.service"
+	askWatch      = "systemctl is-active fs-harden-watch.service"
+	listWatched   = "nft list set inet fs_harden watched"
+	runFilter     = "fail2ban-regex /run/fs-harden-proof/log /etc/fail2ban/filter.d/fs-harden.conf"
+	runConsole    = "/usr/bin/fs_cli -t 5000 -x status"
+	lagOf         = "fail2ban-client get "
+	lagOfIt       = " action fs-harden-jail lag"
 )
 
 // Run implements host.Running.

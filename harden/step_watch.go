@@ -33,25 +33,51 @@ func watchStep(ctx context.Context, m *Machine) (Proposal, error) {
 		return Proposal{}, err
 	}
 	settled, err := changesNothing(m, changes)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Proposal{}, err
-	case !wantsWatch(m.Plan) && settled:
+	}
+	if !wantsWatch(m.Plan) && settled {
 		return Proposal{Status: report.Skipped, Reason: "disabled by skip_fail2ban and rate_limit"}, nil
-	case settled:
-		return Proposal{}, nil
 	}
-	p := Proposal{Changes: changes}
-	if !m.Live {
-		p.Reason = "starts with FreeSWITCH: " + m.WhyNot
-		return p, nil
+	var p Proposal
+	if !settled {
+		p.Changes = changes
+		if !m.Live {
+			p.Reason = "starts with FreeSWITCH: " + m.WhyNot
+			return p, nil
+		}
+		p.Actions = append(p.Actions, daemonReload(m.Host))
 	}
-	p.Actions = []Action{daemonReload(m.Host)}
-	serves, err := m.inService()
-	if serves && m.Runs(freeswitchComm) {
+	due, err := watchDue(ctx, m, !settled)
+	if due {
 		p.Actions = append(p.Actions, restartWatch(m.Host))
 	}
 	return p, err
+}
+
+// watchDue tells whether a FreeSWITCH runs whose password is known, without the watch
+// that this run leaves: with none, with another unit's, with an older helper's.
+func watchDue(ctx context.Context, m *Machine, newUnit bool) (bool, error) {
+	if !m.Live || !m.Runs(freeswitchComm) || !active(ctx, m, serviceUnit(m)) {
+		return false, nil // it starts with FreeSWITCH
+	}
+	if m.Phase == report.Bake {
+		if serves, err := m.inService(); err != nil || !serves {
+			return false, err
+		}
+	}
+	if newUnit {
+		return true, nil
+	}
+	if !wantsWatch(m.Plan) {
+		return false, nil
+	}
+	is, err := m.asItIs().Lookup(state.HelperPath)
+	if err != nil {
+		return false, err
+	}
+	will, err := m.Lookup(state.HelperPath)
+	return !host.Same(is, will) || !active(ctx, m, watchUnit), err
 }
 
 func wantsWatch(p *plan.Plan) bool { return p.RateLimit.Enabled || !p.SkipFail2ban }
@@ -120,6 +146,8 @@ func checkWatch(ctx context.Context, m *Machine) []report.Check {
 	// Before its first boot FreeSWITCH may run with another password than its file's.
 	case rec == nil || m.Image || !m.Runs(freeswitchComm):
 		c.Status, c.Detail = report.CheckDeferred, "it starts with FreeSWITCH"
+	case !active(ctx, m, serviceUnit(m)):
+		c.Status, c.Detail = report.Fail, fmt.Sprintf("FreeSWITCH does not run by %s, with which %s starts: end it, and run systemctl start %[1]s", serviceUnit(m), watchUnit)
 	default:
 		if err := watches(ctx, m); err != nil {
 			c.Status, c.Detail = report.Fail, err.Error()

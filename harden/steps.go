@@ -39,7 +39,7 @@ func Steps() []Step {
 		// Bans and limits in the kernel; fail2ban fills what this makes.
 		{Name: "rate-limit", In: bake, Propose: rateLimit, Check: checkKernel},
 		// Who has registered, and whose calls were refused, for both of them.
-		{Name: "watch", In: bake, Propose: watchStep, Check: checkWatch},
+		{Name: "watch", In: always, Propose: watchStep, Check: checkWatch},
 		{Name: "fail2ban", In: bake, Propose: jails, Check: checkJails},
 		// What comes in at all.
 		{Name: "firewall", In: bake, Propose: firewall, Check: checkFirewall},
