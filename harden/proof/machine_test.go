@@ -314,7 +314,7 @@ func TestTheAddressToBan(t *testing.T) {
 		"trusted, and routed":     {trusted: prefixes("192.0.2.0/24"), route: `[{"dst":"198.51.100.7"}]`, in: "203.0.113.0/24"},
 		"all of them routed":      {route: `[{"dst":"192.0.2.1"},{"dst":"198.51.100.0/25"},{"dst":"203.0.112.0/20"}]`},
 		"all of them trusted":     {trusted: prefixes("192.0.0.0/8", "198.51.100.0/24", "203.0.113.0/24")},
-		"IPv6":                    {six: true, in: "2001:db8:fade::/112"},
+		"IPv6":                    {six: true, in: "2001:db8:fade::/48"},
 		"IPv6, trusted":           {six: true, trusted: prefixes("2001:db8::/32")},
 		"IPv6, routed":            {six: true, route: `[{"dst":"2001:db8:fade::/64"}]`},
 		"refused is nobody's use": {trusted: prefixes("192.0.2.0/24", "203.0.113.0/24"), route: `[{"type":"blackhole","dst":"198.51.100.0/24"}]`, in: "198.51.100.0/24"},
@@ -328,7 +328,7 @@ func TestTheAddressToBan(t *testing.T) {
 				a[routes4] = tt.route
 			}
 			m := Machine{Host: a.host(t), Trusted: tt.trusted}
-			seen := map[netip.Addr]bool{}
+			seen, sources := map[netip.Addr]bool{}, map[netip.Prefix]bool{}
 			for range 50 { // it is drawn
 				near, far, err := pairOf(t.Context(), m, tt.six)
 				if tt.in == "" {
@@ -342,6 +342,11 @@ func TestTheAddressToBan(t *testing.T) {
 					t.Fatalf("%s and %s, %v; want two neighbours in %s", near, far, err, p)
 				}
 				seen[far] = true
+				source, _ := far.Prefix(64)
+				sources[source] = true
+			}
+			if tt.six && tt.in != "" && len(sources) < 5 {
+				t.Errorf("for the kernel's limits always the same source: %v", sources)
 			}
 			if tt.in != "" && len(seen) < 5 {
 				t.Errorf("always the same: %v", seen)

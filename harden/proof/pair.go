@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ var nobodys = []netip.Prefix{
 	netip.MustParsePrefix("192.0.2.0/24"),
 	netip.MustParsePrefix("198.51.100.0/24"),
 	netip.MustParsePrefix("203.0.113.0/24"),
-	netip.MustParsePrefix("2001:db8:fade::/112"),
+	netip.MustParsePrefix("2001:db8:fade::/48"),
 }
 
 func isProof(a netip.Addr) bool {
@@ -27,7 +28,8 @@ func isProof(a netip.Addr) bool {
 
 // pairOf are two neighbours in a documentation range that this machine does
 // not use: near is to be this machine's, far the attacker's. They are random,
-// so that the jail for repeat offenders does not take many proofs for one.
+// so that neither the jail for repeat offenders nor the kernel's limits, which count
+// an IPv6 /64 as one source, take many proofs for one.
 func pairOf(ctx context.Context, m Machine, six bool) (near, far netip.Addr, err error) {
 	used, err := usedNetworks(ctx, m)
 	if err != nil {
@@ -39,6 +41,9 @@ func pairOf(ctx context.Context, m Machine, six bool) (near, far netip.Addr, err
 			continue
 		}
 		b := p.Addr().AsSlice()
+		if six {
+			binary.BigEndian.PutUint16(b[6:], uint16(rand.Uint32())) //nolint:gosec // no secret, and any 16 bits
+		}
 		b[len(b)-1] = byte(2 * (1 + rand.IntN(126))) //nolint:gosec // no secret
 		near, _ = netip.AddrFromSlice(b)
 		return near, near.Next(), nil
