@@ -117,7 +117,7 @@ func configurationBreakages() []broken {
 		{check: "event-socket-acl", what: "an empty list", spoil: edit(socketFile, aclLine, `"apply-inbound-acl" value=""`), says: `""`},
 		{check: "event-socket-acl", what: "no list", spoil: edit(socketFile, "<param name="+aclLine+"/>", ""), says: `""`},
 		{check: "log-auth-failures", what: "a profile that logs no failure", spoil: edit("/etc/freeswitch/sip_profiles/external.xml", `"log-auth-failures" value="true"`, `"log-auth-failures" value="false"`), says: "external"},
-		{check: "sip-banner", what: "a profile that tells its version", spoil: edit("/etc/freeswitch/sip_profiles/external.xml", `<param name="user-agent-string" value="pbx"/>`, ""), says: "external (user-agent-string)"},
+		{check: "sip-banner", what: "a profile that tells its version", spoil: edit("/etc/freeswitch/sip_profiles/external.xml", `<param name="user-agent-string" value="pbx" set-by="fs-harden sip_banner"/>`, ""), says: "external (user-agent-string)"},
 		{check: "sip-banner", what: "an SDP that names FreeSWITCH", spoil: edit("/etc/freeswitch/sip_profiles/internal.xml", `"username" value="pbx"`, `"username" value="FreeSWITCH"`), says: "internal (username)"},
 		{check: "sip-banner", what: "a Contact that names mod_sofia", spoil: edit("/etc/freeswitch/sip_profiles/internal.xml", `"contact-user" value="pbx"`, `"contact-user" value="mod_sofia"`), says: "internal (contact-user)"},
 		{check: "trunks-alone", what: "a list of who is refused taken off", spoil: edit(trunkProfile, `value="fs-harden-trunks-trunks::"`, `value="none"`), says: "apply-inbound-acl is none"},

@@ -15,7 +15,6 @@ import (
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/secret"
-	"github.com/goldenswitch/packer-plugin-freeswitch/harden/state"
 )
 
 // Step looks at a machine and proposes what to change; the engine does it.
@@ -113,8 +112,7 @@ type Machine struct {
 	backup  string // what this run packs; empty, where it does not
 	program string // the file of this very program, on the machine that runs us
 	warn    func(string)
-	uids    []int         // as whom FreeSWITCH runs
-	banner  *state.Banner // what the record is to say of it; nil where there is none
+	uids    []int // as whom FreeSWITCH runs
 	config  struct {
 		loaded *fsxml.Config
 		gen    int

@@ -75,7 +75,7 @@ func recordBake(_ context.Context, m *Machine) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	rec := state.Baked{At: m.Started.UTC(), ConfDir: path.Clean(m.ConfDir), Backup: m.backup, Banner: m.banner}
+	rec := state.Baked{At: m.Started.UTC(), ConfDir: path.Clean(m.ConfDir), Backup: m.backup}
 	earlier, err := state.ReadBaked(m.Host)
 	if err != nil {
 		return Proposal{}, err

@@ -100,24 +100,88 @@ func TestSIPBanner(t *testing.T) {
 	}
 }
 
-// What somebody has set since then is his.
+// What somebody has set since then is his, our own lines apart.
 func TestSIPBannerThatSomebodyChanged(t *testing.T) {
 	t.Parallel()
 	tr := bannerTree(t)
 	tr.applyBanner("pbx")
-	tr.write(ownProfile, strings.NewReplacer(`"username" value="pbx"`, `"username" value="ours"`, `"User-Agent-String" value="pbx"`, `"User-Agent-String" value="Acme 2"`).Replace(tr.read(ownProfile)))
+	tr.write(ownProfile, strings.NewReplacer(
+		`"User-Agent-String" value="Acme"`, `"User-Agent-String" value="Acme 2"`,
+		`"username" value="pbx"`, `"username" value="ours"`,
+		"  </settings>", "    <param name=\"contact-user\" value=\"mine\"/>\n  </settings>",
+	).Replace(tr.read(ownProfile)))
 	if rep, _ := tr.runner().Verify(context.Background()); rep.FailedChecks() != 1 {
 		t.Errorf("verify: %d failed checks", rep.FailedChecks())
 	}
-	tr.applyBanner("")
-	if got := tr.called("carrier"); len(got) != 2 || got["username"] != "ours" || got["user-agent-string"] != "Acme 2" {
-		t.Errorf("got %v", got)
-	}
-	// And it comes back after another banner.
 	tr.applyBanner("pbx")
+	for _, p := range bannerParams {
+		if got := tr.called("carrier")[p]; got != "pbx" {
+			t.Errorf("with the banner again, %s is %q", p, got)
+		}
+	}
 	tr.applyBanner("")
-	if got := tr.called("carrier"); len(got) != 2 || got["username"] != "ours" || got["user-agent-string"] != "Acme 2" {
-		t.Errorf("after another banner: %v", got)
+	if got := tr.called("carrier"); len(got) != 2 || got["contact-user"] != "mine" || got["user-agent-string"] != "Acme 2" {
+		t.Errorf("without it: %v", got)
+	}
+}
+
+// A value that only a running FreeSWITCH knows is as it was.
+func TestSIPBannerOverAVariable(t *testing.T) {
+	t.Parallel()
+	tr := bannerTree(t)
+	tr.write(ownProfile, strings.Replace(profileText, "Acme", "$${hostname} at $${domain}", 1))
+	before := tr.read(ownProfile)
+	tr.applyBanner("pbx")
+	if got := tr.called("carrier")["user-agent-string"]; got != "pbx" {
+		t.Errorf("it calls itself %q", got)
+	}
+	tr.applyBanner("")
+	if got := tr.read(ownProfile); !strings.Contains(got, `"User-Agent-String" value="$${hostname} at $${domain}"`) || strings.Contains(got, "set-by") {
+		t.Errorf("it is\n%s\nand was\n%s", got, before)
+	}
+}
+
+// What sets it behind our lines is told, before anything is written.
+func TestSIPBannerBehindWhichSomethingIsSet(t *testing.T) {
+	t.Parallel()
+	tr := bannerTree(t)
+	tr.write("/etc/freeswitch/sip_profiles/carrier.inc", "<param name=\"username\" value=\"root\"/>\n")
+	tr.write(ownProfile, strings.Replace(profileText, "  </settings>", "    <X-PRE-PROCESS cmd=\"include\" data=\"carrier.inc\"/>\n  </settings>", 1))
+	before := tr.snapshot()
+	p := plan.Default()
+	p.AdminUsers, p.SIPBanner = []string{"admin"}, "pbx"
+	if _, err := tr.runner().Apply(context.Background(), p, nil); err == nil || !strings.Contains(err.Error(), "carrier (username) sets comes after") {
+		t.Errorf("apply: %v", err)
+	}
+	if d := differences(before, tr.snapshot()); len(d) > 0 {
+		t.Errorf("after it: %s", d)
+	}
+}
+
+// With trunks too, whose lines come to stand behind the banner's, a second run changes
+// nothing.
+func TestSIPBannerBesideTrunks(t *testing.T) {
+	t.Parallel()
+	tr := bannerTree(t)
+	p := plan.Default()
+	p.AdminUsers, p.SIPBanner = []string{"admin"}, "pbx"
+	p.Trunks["one"] = plan.Trunk{From: []string{"192.0.2.1"}, Profile: "carrier"}
+	apply := func() {
+		t.Helper()
+		if _, err := tr.runner().Apply(context.Background(), p, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply()
+	before := tr.snapshot()
+	apply()
+	if d := differences(before, tr.snapshot()); len(d) > 0 {
+		t.Errorf("the second apply: %s", d)
+	}
+	p.SIPBanner = ""
+	apply()
+	if got := tr.read(ownProfile); strings.Contains(got, "sip_banner") || strings.Count(got, "fs-harden trunk") != 6 {
+		t.Errorf("without the banner:\n%s", got)
 	}
 }
 

@@ -29,6 +29,9 @@ func trunks(_ context.Context, m *Machine) (Proposal, error) {
 			m.Warn("the SIP profile %s asked callers for passwords (auth-calls): it has trunks now, which are known by their addresses, and refuses everybody else; phones need another profile", name)
 		}
 	}
+	if open := trunk.Open(c, wanted); len(wanted) > 0 && len(open) > 0 {
+		m.Warn("SIP profiles that have no trunk and ask callers for no password: %s. They take calls from whoever reaches them: give each a trunk, or remove it", strings.Join(shorten(open), ", "))
+	}
 	untold, more := trunk.Untold(c, wanted)
 	for _, g := range untold {
 		for _, line := range g.Proposal() {

@@ -100,3 +100,21 @@ func ok(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Whoever writes the configuration may put as many elements on one line as he likes.
+func BenchmarkWithout(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			c, err := Parse("/a.xml", []byte("<settings>"+strings.Repeat(`<param by="us"/>`, n)+"</settings>"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			gone := ours(c)
+			for b.Loop() {
+				if _, changes, err := c.Without(gone); err != nil || len(changes) != 1 {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

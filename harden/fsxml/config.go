@@ -21,7 +21,7 @@ type Config struct {
 	vars       map[string]string
 	refs       map[string]bool
 	directives []Directive
-	unread     []int
+	unread     []gap
 
 	index map[int32]map[step][]int32
 }
@@ -136,17 +136,6 @@ func (c *Config) Var(name string) (string, bool) {
 // Directives returns every preprocessor directive, in the order FreeSWITCH
 // executes them.
 func (c *Config) Directives() []Directive { return c.directives }
-
-// Unread returns the directives whose text is missing from this reading: exec,
-// whose command is never run, and includes whose path hangs on a variable that
-// only a running FreeSWITCH knows.
-func (c *Config) Unread() []Directive {
-	var unread []Directive
-	for _, i := range c.unread {
-		unread = append(unread, c.directives[i])
-	}
-	return unread
-}
 
 // References tells whether $${name} is expanded somewhere, comments included.
 func (c *Config) References(name string) bool { return c.refs[lower(name)] }

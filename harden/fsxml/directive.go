@@ -132,7 +132,7 @@ func (p *preprocessor) execute(r rawDirective, l *textLine, line int, dir string
 		if arg == "" {
 			break
 		}
-		p.unread = append(p.unread, len(p.directives)-1)
+		p.unread = append(p.unread, gap{len(p.directives) - 1, len(p.out)})
 	}
 	return nil
 }

@@ -31,8 +31,6 @@ type Editor struct {
 	values map[int32]string            // of each parameter that is there
 	added  map[int32]map[string]string // to each element, by name
 	wholes map[int32][]*Config         // elements put into each element
-
-	removed map[int32]bool // parameters taken out
 }
 
 type paramKey struct {
@@ -45,7 +43,6 @@ type edit struct {
 	text  string // as it is written
 	value string // as it is read
 	attr  bool   // the whole attribute is new
-	gone  bool   // a whole tag is taken out
 	old   []string
 }
 
@@ -61,7 +58,6 @@ func (c *Config) Edit() *Editor {
 		values:  map[int32]string{},
 		added:   map[int32]map[string]string{},
 		wholes:  map[int32][]*Config{},
-		removed: map[int32]bool{},
 	}
 }
 

@@ -19,6 +19,9 @@ func EventSocket() Place {
 
 const profiles Place = "section[configuration]/configuration[sofia.conf]/profiles"
 
+// SIPProfiles are all of them, for Spots.
+const SIPProfiles = profiles + "/profile"
+
 // Profile is where mod_sofia reads the settings of a SIP profile
 // (sofia.c:4473 config_sofia).
 func Profile(name string) Place {

@@ -22,7 +22,7 @@ type preprocessor struct {
 	vars       map[string]string // by name in lower case
 	refs       map[string]bool
 	directives []Directive
-	unread     []int // directives whose include could not be followed
+	unread     []gap
 
 	out  []byte
 	segs segments
@@ -70,6 +70,12 @@ func (p *preprocessor) run(f int32, dir string, depth int) error {
 		at = end
 	}
 	return nil
+}
+
+// A gap is where the document lacks what a directive stands for.
+type gap struct {
+	directive int
+	at        int // in the document
 }
 
 // line handles one expanded line, and tells whether the next one begins inside

@@ -240,7 +240,7 @@ func TestDirectives(t *testing.T) {
 		t.Errorf("directives\n%swant\n%s", got, want)
 	}
 	unread := "/x/vars.xml:4 include \"\"=\"\" \"$${sounds_dir}/*.xml\"\n/x/vars.xml:6 exec \"\"=\"\" \"make me\"\n"
-	if got := show(c.Unread()); got != unread {
+	if got := show(Spot{c: c}.Unread()); got != unread {
 		t.Errorf("unread\n%swant\n%s", got, unread)
 	}
 	if v, ok := c.Var("A"); v != "12" || !ok {

@@ -40,7 +40,7 @@ func (p *preprocessor) include(dir, pattern string, depth int) error {
 	case pattern[0] == '{':
 		return fmt.Errorf("include of %q: FreeSWITCH misreads a pattern that begins with a brace; write the path", pattern)
 	case strings.Contains(pattern, "$${") || strings.Contains(pattern, "://"):
-		p.unread = append(p.unread, len(p.directives)-1)
+		p.unread = append(p.unread, gap{len(p.directives) - 1, len(p.out)})
 		return nil
 	case pattern[0] != '/':
 		pattern = dir + "/" + pattern

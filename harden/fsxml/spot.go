@@ -49,6 +49,23 @@ func (s Spot) File() string {
 	return name
 }
 
+// Unread returns the directives within the element whose text is missing from this
+// reading: exec, whose command is never run, and includes whose path hangs on a
+// variable that only a running FreeSWITCH knows.
+func (s Spot) Unread() []Directive {
+	if s.c == nil {
+		return nil
+	}
+	n := &s.c.nodes[s.i]
+	var unread []Directive
+	for _, g := range s.c.unread {
+		if s.i == 0 || int(n.open) <= g.at && g.at <= int(n.close) && n.close < n.end {
+			unread = append(unread, s.c.directives[g.directive])
+		}
+	}
+	return unread
+}
+
 // FileAt is the file that the byte at pos of Expanded was read from; for what a
 // variable stands for, the file that names the variable.
 func (c *Config) FileAt(pos int) string {

@@ -37,3 +37,30 @@ func TestSpots(t *testing.T) {
 		t.Error("no element has something")
 	}
 }
+
+// What an element lacks is told of it and of those around it.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	const lacks = "<X-PRE-PROCESS cmd=\"exec\" data=\"x\"/>\n"
+	for text, want := range map[string][2]int{ // of a, of a/b
+		"<a>\n<b/>\n</a>\n":                                           {0, 0},
+		"<a>\n" + lacks + "<b/>\n</a>\n":                              {1, 0},
+		"<a>\n<b/>\n" + lacks + "</a>\n":                              {1, 0},
+		"<a>\n<b>\n" + lacks + "</b>\n" + lacks + "</a>\n" + lacks:    {2, 1},
+		"<a><b>\n" + lacks + "</b></a>\n":                             {1, 1},
+		lacks + "<a><b></b></a>\n" + lacks:                            {0, 0},
+		"<a>\n<b/>\n<!--#include \"$${runtime}/x\" -->\n<c/>\n</a>\n": {1, 0},
+	} {
+		c, err := fsxml.Parse("/x.xml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := c.Spots("a")[0]
+		if got := [2]int{len(a.Unread()), len(a.All("b")[0].Unread())}; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if got := (fsxml.Spot{}).Unread(); got != nil {
+		t.Errorf("of no element: %v", got)
+	}
+}

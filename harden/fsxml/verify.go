@@ -89,7 +89,6 @@ func (e *Editor) verifyNodes(after *Config, patches map[int32][]patch) error {
 			due--
 			continue
 		}
-		i = e.behindRemoved(i)
 		if i == int32(len(c.nodes)) {
 			return e.unasked(after, j, "would appear")
 		}
@@ -103,18 +102,10 @@ func (e *Editor) verifyNodes(after *Config, patches map[int32][]patch) error {
 		old[j] = i
 		i++
 	}
-	if e.behindRemoved(i) != int32(len(c.nodes)) || due != 0 {
+	if i != int32(len(c.nodes)) || due != 0 {
 		return errors.New("an element would be lost")
 	}
 	return nil
-}
-
-// behindRemoved is the first node from i on that is to stay.
-func (e *Editor) behindRemoved(i int32) int32 {
-	for e.removed[i] {
-		i++
-	}
-	return i
 }
 
 // verifyAttrs compares the attributes of one element before and after.

@@ -94,7 +94,7 @@ func verifyTokens(before, after *preprocessor, patches []patch) error {
 		if o.err != nil && !errors.Is(o.err, io.EOF) {
 			return nil
 		}
-		if o.err == nil && o.token != nil {
+		if o.err == nil {
 			wanted = append(wanted, o.token)
 		}
 		for _, w := range wanted {
@@ -132,9 +132,6 @@ func take(patches []patch, o *fileToken) ([]xml.Token, []patch) {
 					wanted = append(wanted, start, start.End())
 				}
 			}
-		case p.edit != nil && p.edit.gone && o.err == nil && p.start <= o.start && o.end <= p.end:
-			o.token = nil // the patch is still needed, for the tag's end
-			return wanted, patches
 		case p.edit != nil && p.start < o.start:
 			// In a line that the XML parser never sees.
 		case p.edit != nil && p.start < o.end:

@@ -2,8 +2,10 @@ package fsxml
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sort"
 )
@@ -28,9 +30,7 @@ func (c *Config) Without(elements []Spot) (*Config, []Change, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("take an element away: %w", err)
 		}
-		if !slices.Contains(cuts[where.file], where) {
-			cuts[where.file] = append(cuts[where.file], where)
-		}
+		cuts[where.file] = append(cuts[where.file], where)
 	}
 	var changes []Change
 	for f := range c.files {
@@ -39,14 +39,12 @@ func (c *Config) Without(elements []Spot) (*Config, []Change, error) {
 			continue
 		}
 		sort.Slice(list, func(i, j int) bool { return list[i].start < list[j].start })
-		var after []byte
-		from := int32(0)
-		for _, s := range list {
-			after = append(after, c.files[f].data[from:max(from, s.start)]...)
-			from = max(from, s.end)
+		list = slices.Compact(list) // a file that is included twice
+		ch := Change{Path: c.files[f].name, Before: c.files[f].data, After: cutOut(c.files[f].data, list)}
+		if err := verifyCuts(ch, list); err != nil {
+			return nil, nil, fmt.Errorf("take elements out of %s: nothing was changed: %w", ch.Path, err)
 		}
-		after = append(after, c.files[f].data[from:]...)
-		changes = append(changes, Change{Path: c.files[f].name, Before: c.files[f].data, After: after})
+		changes = append(changes, ch)
 	}
 	if len(changes) == 0 {
 		return c, nil, nil
@@ -61,6 +59,17 @@ func (c *Config) Without(elements []Spot) (*Config, []Change, error) {
 	return after, changes, nil
 }
 
+// cutOut is the data without what lies at the cuts, which are sorted.
+func cutOut(data []byte, cuts []span) []byte {
+	var after []byte
+	from := int32(0)
+	for _, s := range cuts {
+		after = append(after, data[from:max(from, s.start)]...)
+		from = max(from, s.end)
+	}
+	return append(after, data[from:]...)
+}
+
 // cut is an element's bytes in its file, with the line end and the indentation before
 // it where nothing else stands on its line.
 func (c *Config) cut(i int32) (span, error) {
@@ -72,16 +81,20 @@ func (c *Config) cut(i int32) (span, error) {
 	}
 	where.start, where.end = where.start-1, where.end+1
 	data := c.files[where.file].data
-	indent, own := indentation(data, int(where.start))
-	if own && eol(data[where.end:]) == 0 {
-		at := int(where.start) - len(indent)
-		for _, end := range []string{"\r\n", "\n", "\r"} {
-			if bytes.HasSuffix(data[:at], []byte(end)) {
-				at -= len(end)
-				break
-			}
+	// Whole lines are not gone through: there may be many elements on one.
+	line := bytes.TrimRight(data[:where.start], " \t")
+	if rest := data[where.end:]; len(rest) > 0 && rest[0] != '\r' && rest[0] != '\n' {
+		return where, nil
+	}
+	if len(line) == 0 {
+		where.start = 0
+		return where, nil
+	}
+	for _, end := range []string{"\r\n", "\n", "\r"} {
+		if bytes.HasSuffix(line, []byte(end)) {
+			where.start = int32(len(line) - len(end))
+			break
 		}
-		where.start = int32(at)
 	}
 	return where, nil
 }
@@ -120,4 +133,55 @@ func (c *Config) verifyWithout(after *Config, gone map[int32]bool) error {
 		return errors.New("an element would appear")
 	}
 	return nil
+}
+
+// verifyCuts proves that a file lacks what lies at the cuts, and nothing else. As
+// verifyFile does, it takes a second opinion: encoding/xml's, so far as that can read
+// the file as it was.
+func verifyCuts(ch Change, cuts []span) error {
+	before, err := readAlone(ch.Path, ch.Before)
+	if err != nil {
+		return err
+	}
+	after, err := readAlone(ch.Path, ch.After)
+	if err != nil {
+		return err
+	}
+	old, whole := tokensBut(before, cuts)
+	now, _ := tokensBut(after, nil)
+	if !whole && len(now) > len(old) {
+		now = now[:len(old)]
+	}
+	if !slices.EqualFunc(old, now, sameToken) {
+		return errors.New("the XML would read otherwise than asked")
+	}
+	return nil
+}
+
+// tokensBut are the tokens of a file but for those at the cuts; texts that come to
+// stand beside each other are one. It tells whether all of the file could be read.
+func tokensBut(p *preprocessor, cuts []span) (all []xml.Token, whole bool) {
+	for t := newTokens(p); ; {
+		f := t.next()
+		if f.err != nil {
+			return all, errors.Is(f.err, io.EOF)
+		}
+		for len(cuts) > 0 && cuts[0].end <= f.start {
+			cuts = cuts[1:]
+		}
+		if len(cuts) > 0 && cuts[0].start <= f.start {
+			continue
+		}
+		if text, ok := f.token.(xml.CharData); ok {
+			text = bytes.Join(bytes.Fields(text), nil)
+			if len(all) > 0 {
+				if last, ok := all[len(all)-1].(xml.CharData); ok {
+					all[len(all)-1] = append(last, text...)
+					continue
+				}
+			}
+			f.token = text
+		}
+		all = append(all, f.token)
+	}
 }

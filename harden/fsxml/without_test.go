@@ -112,3 +112,25 @@ func TestWithoutRefuses(t *testing.T) {
 		})
 	}
 }
+
+// encoding/xml is asked too, and sees what was cut out beside what was meant.
+func TestCutsHaveASecondOpinion(t *testing.T) {
+	t.Parallel()
+	const before = "<a>\n text <p x='1'/> more <!-- c -->\n<q/></a>"
+	for name, tt := range map[string]struct {
+		after string
+		want  bool
+	}{
+		"the element alone":           {"<a>\n text  more <!-- c -->\n<q/></a>", true},
+		"a byte of the text":          {"<a>\n tex  more <!-- c -->\n<q/></a>", false},
+		"the comment":                 {"<a>\n text  more \n<q/></a>", false},
+		"an element that was to stay": {"<a>\n text  more <!-- c -->\n</a>", false},
+		"one more":                    {"<a>\n text  more <!-- c -->\n<q/><q/></a>", false},
+	} {
+		start := int32(strings.Index(before, "<p"))
+		cuts := []span{{0, start, start + int32(len("<p x='1'/>"))}}
+		if err := verifyCuts(Change{Path: "/a.xml", Before: []byte(before), After: []byte(tt.after)}, cuts); (err == nil) != tt.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

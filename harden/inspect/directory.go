@@ -35,7 +35,7 @@ func directory(s *scene) {
 
 // allowsEmpty looks at what a user, group or domain says itself.
 func (s *scene) allowsEmpty(at fsxml.Spot) {
-	if v, _ := param("allow-empty-password", at); isTrue(v) {
+	if v, _ := param("allow-empty-password", at); fsxml.True(v) {
 		s.add(advice(Known, at.File(), "allow-empty-password is true: whoever has no password gets in with any",
 			"set allow-empty-password to false in "+s.on(at.File())))
 	}
@@ -53,7 +53,7 @@ func (s *scene) user(u fsxml.Spot, above ...fsxml.Spot) {
 	hash, _ := param("a1-hash", all...)
 	empty, told := param("allow-empty-password", all...)
 	switch {
-	case password == "" && hash == "" && (!told || isTrue(empty)): // sofia_reg.c:2988
+	case password == "" && hash == "" && (!told || fsxml.True(empty)): // sofia_reg.c:2988
 		s.add(advice(Known, at, "has a user without a password: whoever knows its name registers with any", s.rm(at)))
 	case hash == "" && isShipped(password, id) && !s.sharedAndTold(password):
 		s.add(advice(Known, at, "has a user whose password is its own number, or one that FreeSWITCH ships", s.rm(at)))
@@ -108,12 +108,3 @@ func variable(name string, at fsxml.Spot) (value string, ok bool) {
 
 // first is the one that FreeSWITCH reads of several.
 func first(all []fsxml.Spot) []fsxml.Spot { return all[:min(len(all), 1)] }
-
-// isTrue is switch_true (switch_utils.h).
-func isTrue(v string) bool {
-	switch strings.ToLower(v) {
-	case "yes", "on", "true", "t", "enabled", "active", "allow":
-		return true
-	}
-	return strings.Trim(v, "0123456789") == "" && strings.Trim(v, "0") != ""
-}

@@ -42,7 +42,7 @@ func modules(s *scene) {
 	}
 	for _, p := range c.Spots(configurations + "[voicemail.conf]/profiles/profile") {
 		// mod_voicemail.c:691: true where nothing is said.
-		if v, ok := p.Param("allow-empty-password-auth"); !ok || isTrue(v) {
+		if v, ok := p.Param("allow-empty-password-auth"); !ok || fsxml.True(v) {
 			s.moduleDefault(p, "mod_voicemail", "allow-empty-password-auth is true: a mailbox without a PIN opens to everybody", "allow-empty-password-auth to false")
 		}
 	}
@@ -94,7 +94,7 @@ func sipProfiles(s *scene) {
 		for _, settings := range first(p.All("settings")) {
 			v, ok = settings.Param("enable-chat")
 		}
-		if !ok || isTrue(v) {
+		if !ok || fsxml.True(v) {
 			s.add(advice(Known, p.File(), "enable-chat is on: before 1.11.3, it is told, a SIP MESSAGE may run commands of FreeSWITCH (CVE-2026-116779)",
 				"add <param name=\"enable-chat\" value=\"false\"/> to the settings in "+s.on(p.File())+", or install 1.11.3"))
 		}

@@ -67,9 +67,9 @@ func Read(c *fsxml.Config, p *plan.Plan) (Ports, error) {
 // bind are made), and tells it.
 func (l *Ports) profile(s sofiaProfile) (on []socket, err error) {
 	ip := s.value("sip-ip")
-	secure := isTrue(s.value("tls"))
+	secure := fsxml.True(s.value("tls"))
 	local := isLoopback(ip)
-	if !local && (!secure || !isTrue(s.value("tls-only"))) {
+	if !local && (!secure || !fsxml.True(s.value("tls-only"))) {
 		ports, err := l.port(s, "sip-port", sipPort)
 		if err != nil {
 			return nil, err
@@ -156,16 +156,6 @@ func splitBinding(v string) (ip, port string) {
 func isLoopback(ip string) bool {
 	a, err := netip.ParseAddr(strings.Trim(ip, "[]"))
 	return err == nil && a.IsLoopback()
-}
-
-// isTrue is switch_true (switch_utils.h): these words, or a number but 0.
-func isTrue(v string) bool {
-	switch strings.ToLower(v) {
-	case "yes", "on", "true", "t", "enabled", "active", "allow":
-		return true
-	}
-	n, err := strconv.ParseFloat(v, 64)
-	return err == nil && n != 0
 }
 
 func parsePort(value string) (uint16, error) {

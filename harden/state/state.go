@@ -55,15 +55,6 @@ type Baked struct {
 	// Builder is the machine that the image was made on, zero where it was made of a
 	// tree, and where the machine stays in service.
 	Builder identity.Instance `json:"builder,omitzero"`
-	// Banner is what the SIP profiles call themselves instead of FreeSWITCH.
-	Banner *Banner `json:"banner,omitempty"`
-}
-
-// Banner is a text that stands in parameters of SIP profiles, and what stood
-// there before: by profile and parameter, none where there was no such parameter.
-type Banner struct {
-	Text   string                       `json:"text"`
-	Before map[string]map[string]string `json:"before"`
 }
 
 // Committed says that this instance has its secrets.

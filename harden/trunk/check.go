@@ -14,6 +14,9 @@ import (
 // reads the configuration; the error tells the first thing that is otherwise. It does
 // not ask that the configuration be as Set leaves it, but that it amounts to the same.
 func Check(c *fsxml.Config, trunks []plan.ProfileTrunks) error {
+	if err := known(c, trunks); err != nil {
+		return err
+	}
 	for _, t := range trunks {
 		if err := once(c, t.Profile); err != nil {
 			return err
@@ -25,6 +28,22 @@ func Check(c *fsxml.Config, trunks []plan.ProfileTrunks) error {
 	for _, l := range wantedLists(trunks) {
 		if err := checkList(c, l); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// known tells where the reading lacks what a running FreeSWITCH would have: that may be
+// another profile of the name, another list, or what a profile sets.
+func known(c *fsxml.Config, trunks []plan.ProfileTrunks) error {
+	if len(trunks) == 0 {
+		return nil
+	}
+	for _, name := range []fsxml.Place{"sofia.conf", "acl.conf"} {
+		for _, conf := range c.Spots("section[configuration]/configuration[" + name + "]") {
+			for _, d := range conf.Unread() {
+				return fmt.Errorf("%s:%d: %s %q gives what only a running FreeSWITCH knows, and so nobody can say whom a profile answers: put its text there instead", d.File, d.Line, d.Cmd, cutShort(d.Arg))
+			}
 		}
 	}
 	return nil

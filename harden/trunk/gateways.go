@@ -15,9 +15,11 @@ import (
 type Gateways struct {
 	Profile   string
 	Addresses []netip.Addr
-	// Hosts are names; they are told where the profile has no trunk at all, and never
-	// looked up: what a name stands for is for others to say, and changes.
+	// Hosts are names. They are never looked up: what a name stands for is for others
+	// to say, and changes.
 	Hosts []string
+	// Trunked tells that the profile has trunks, which may be where the names lead.
+	Trunked bool
 }
 
 // Bounds of what is told: whoever writes FreeSWITCH's configuration writes as many
@@ -27,17 +29,16 @@ const (
 	maxAddress  = 16 // of one profile, and host names
 )
 
-// Untold are the gateways that call from where no trunk is, and how many profiles have
-// more of them.
+// Untold are the gateways that call from where no trunk is, so far as that is known, and
+// how many profiles have more of them.
 func Untold(c *fsxml.Config, trunks []plan.ProfileTrunks) (all []Gateways, more int) {
-	for _, p := range c.Spots(profiles) {
+	for _, p := range c.Spots(fsxml.SIPProfiles) {
 		g := Gateways{Profile: p.Attr("name")}
 		var from []netip.Prefix
-		has := false
 		seen := map[string]bool{}
 		for _, t := range trunks {
 			if strings.EqualFold(t.Profile, g.Profile) {
-				from, has = t.From, true
+				from, g.Trunked = t.From, true
 			}
 		}
 		for _, gateway := range p.All("gateways/gateway") {
@@ -49,7 +50,7 @@ func Untold(c *fsxml.Config, trunks []plan.ProfileTrunks) (all []Gateways, more 
 				}
 				switch {
 				case seen[host]:
-				case err != nil && !has:
+				case err != nil:
 					g.Hosts = append(g.Hosts, host)
 				case err == nil && !slices.ContainsFunc(from, func(n netip.Prefix) bool { return n.Contains(a) }):
 					g.Addresses = append(g.Addresses, a)
@@ -123,17 +124,13 @@ func (g Gateways) Proposal() []string {
 	}
 	where := strings.Join(told, ", ")
 	if len(g.Hosts) > 0 {
-		var names []string
-		for _, h := range g.Hosts[:min(len(g.Hosts), maxAddress)] {
-			names = append(names, strconv.Quote(cutShort(h)))
-		}
-		if n := len(g.Hosts) - maxAddress; n > 0 {
-			names = append(names, fmt.Sprintf("%d more", n))
+		if g.Trunked && where == "" {
+			return []string{fmt.Sprintf("the SIP profile %q has gateways at the host names %s, which are not looked up: see that its trunks have every address that those call from", cutShort(g.Profile), g.names())}
 		}
 		if where != "" {
 			where += " and "
 		}
-		where += "the host names " + strings.Join(names, ", ") + " (not looked up: ask the carrier for its addresses)"
+		where += "the host names " + g.names() + " (not looked up: ask the carrier for its addresses)"
 	}
 	text := fmt.Sprintf("the SIP profile %q has gateways at %s, and no trunk names them", cutShort(g.Profile), where)
 	name := nameFor(g.Profile)
@@ -150,6 +147,18 @@ func (g Gateways) Proposal() []string {
 		lines = append(lines, fmt.Sprintf("  profile = %q", g.Profile))
 	}
 	return append(lines, "}")
+}
+
+// names are the host names, bounded.
+func (g Gateways) names() string {
+	var names []string
+	for _, h := range g.Hosts[:min(len(g.Hosts), maxAddress)] {
+		names = append(names, strconv.Quote(cutShort(h)))
+	}
+	if n := len(g.Hosts) - maxAddress; n > 0 {
+		names = append(names, fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(names, ", ")
 }
 
 // usable tells whether a plan takes such a trunk. A profile's name that it does not

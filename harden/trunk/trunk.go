@@ -23,11 +23,11 @@ package trunk
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/fsxml"
+	"github.com/goldenswitch/packer-plugin-freeswitch/harden/marked"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/plan"
 )
 
@@ -40,14 +40,10 @@ const (
 // List is the name of the access list of a profile, given in lower case.
 func List(profile string) string { return ours + "trunks-" + profile }
 
-// mark is an attribute that FreeSWITCH does not read, by which we know our own.
-const mark = `set-by="fs-harden"`
+// option is that of the plan that asks for all this.
+const option = "trunk"
 
-const (
-	aclConf  fsxml.Place = "section[configuration]/configuration[acl.conf]"
-	lists    fsxml.Place = aclConf + "/network-lists"
-	profiles fsxml.Place = "section[configuration]/configuration[sofia.conf]/profiles/profile"
-)
+const lists fsxml.Place = "section[configuration]/configuration[acl.conf]/network-lists"
 
 // Set is the configuration in which each profile that has trunks answers them alone,
 // and nothing is left of what an earlier run put in for others; with the files that
@@ -56,37 +52,22 @@ const (
 // It fails where a profile is missing or there twice, and where something in the
 // configuration undoes what is put in.
 func Set(c *fsxml.Config, trunks []plan.ProfileTrunks) (*fsxml.Config, []fsxml.Change, error) {
+	if err := known(c, trunks); err != nil {
+		return nil, nil, err
+	}
 	for _, t := range trunks {
 		if err := once(c, t.Profile); err != nil {
 			return nil, nil, err
 		}
 	}
-	bare, cut, err := c.Without(earlier(c))
+	after, changed, err := marked.Replace(c, earlier(c), wanted(trunks))
 	if err != nil {
 		return nil, nil, err
 	}
-	e := bare.Edit()
-	for _, l := range wantedLists(trunks) {
-		if err := e.InsertElement(lists, l.text()); err != nil {
-			return nil, nil, fmt.Errorf("acl.conf.xml has no <network-lists> to put an access list into: put the file of FreeSWITCH's package back: %w", err)
-		}
-	}
-	for _, t := range trunks {
-		for _, p := range wantedParams(t.Profile) {
-			if err := e.InsertElement(fsxml.Profile(t.Profile), p.text()); err != nil {
-				return nil, nil, fmt.Errorf("the SIP profile %s: %w", t.Profile, err)
-			}
-		}
-	}
-	put, err := e.Changes()
-	if err != nil {
-		return nil, nil, err
-	}
-	after := e.After()
 	if err := Check(after, trunks); err != nil {
 		return nil, nil, fmt.Errorf("%w: what sets it otherwise comes after what is put in here; move it before the end of its <settings> or <network-lists>", err)
 	}
-	return after, joined(cut, put), nil
+	return after, changed, nil
 }
 
 // once tells why a profile cannot be set: FreeSWITCH reads all that have its name, one
@@ -94,7 +75,7 @@ func Set(c *fsxml.Config, trunks []plan.ProfileTrunks) (*fsxml.Config, []fsxml.C
 func once(c *fsxml.Config, profile string) error {
 	var names []string
 	n := 0
-	for _, p := range c.Spots(profiles) {
+	for _, p := range c.Spots(fsxml.SIPProfiles) {
 		name := p.Attr("name")
 		if strings.EqualFold(name, profile) {
 			n++
@@ -124,34 +105,28 @@ func earlier(c *fsxml.Config) []fsxml.Spot {
 			out = append(out, l)
 		}
 	}
-	for _, p := range c.Spots(profiles + "/settings/param") {
-		if p.Attr("set-by") == "fs-harden" {
-			out = append(out, p)
+	return append(out, marked.Params(c, option)...)
+}
+
+// wanted is all that is put in.
+func wanted(trunks []plan.ProfileTrunks) []marked.Element {
+	var out []marked.Element
+	for _, l := range wantedLists(trunks) {
+		out = append(out, marked.Element{
+			Place: lists, Text: l.text(),
+			Missing: "acl.conf.xml has no <network-lists> to put an access list into: put the file of FreeSWITCH's package back",
+		})
+	}
+	for _, t := range trunks {
+		for _, p := range wantedParams(t.Profile) {
+			out = append(out, marked.Param(t.Profile, p.name, p.value, option))
 		}
 	}
 	return out
 }
 
-// joined are the changes of two edits, one after the other, as one.
-func joined(first, second []fsxml.Change) []fsxml.Change {
-	out := slices.Clone(first)
-	for _, ch := range second {
-		k := slices.IndexFunc(out, func(o fsxml.Change) bool { return o.Path == ch.Path })
-		if k < 0 {
-			out = append(out, ch)
-			continue
-		}
-		out[k].After = ch.After
-	}
-	return slices.DeleteFunc(out, func(ch fsxml.Change) bool { return string(ch.Before) == string(ch.After) })
-}
-
 // param is one that is put into a profile.
 type param struct{ name, value string }
-
-func (p param) text() string {
-	return fmt.Sprintf(`<param name="%s" value="%s" %s/>`, p.name, p.value, mark)
-}
 
 // wantedParams are those of a profile, in this order, behind all that it has.
 func wantedParams(profile string) []param {

@@ -3,6 +3,7 @@ package trunk
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,12 +111,12 @@ func TestWhatIsWritten(t *testing.T) {
     </list>
 `,
 		external: `
-    <param name="auth-calls" value="false" set-by="fs-harden"/>
-    <param name="apply-proxy-acl" value="none" set-by="fs-harden"/>
-    <param name="apply-inbound-acl" value="none" set-by="fs-harden"/>
-    <param name="apply-inbound-acl" value="fs-harden-trunks-external::" set-by="fs-harden"/>
-    <param name="apply-register-acl" value="none" set-by="fs-harden"/>
-    <param name="apply-register-acl" value="fs-harden-nobody" set-by="fs-harden"/>
+    <param name="auth-calls" value="false" set-by="fs-harden trunk"/>
+    <param name="apply-proxy-acl" value="none" set-by="fs-harden trunk"/>
+    <param name="apply-inbound-acl" value="none" set-by="fs-harden trunk"/>
+    <param name="apply-inbound-acl" value="fs-harden-trunks-external::" set-by="fs-harden trunk"/>
+    <param name="apply-register-acl" value="none" set-by="fs-harden trunk"/>
+    <param name="apply-register-acl" value="fs-harden-nobody" set-by="fs-harden trunk"/>
 `,
 	} {
 		if text := s.read(path); !strings.Contains(text, want) {
@@ -185,7 +186,7 @@ func TestAnOperatorsOwnListsDoNotWiden(t *testing.T) {
 // What stands behind ours is found by the check, and the next apply comes behind it.
 func TestWhatComesBehindIsFound(t *testing.T) {
 	t.Parallel()
-	const last = `<param name="apply-register-acl" value="fs-harden-nobody" set-by="fs-harden"/>`
+	const last = `<param name="apply-register-acl" value="fs-harden-nobody" set-by="fs-harden trunk"/>`
 	const node = `<node type="allow" cidr="203.0.113.0/24"/>`
 	for name, tt := range map[string]struct{ path, old, text, want string }{
 		"another list":              {external, last, last + `<param name="apply-inbound-acl" value="lan"/>`, `apply-inbound-acl is "fs-harden-trunks-external::", "lan", not`},
@@ -234,7 +235,13 @@ func TestWhatCannotBeSet(t *testing.T) {
 	}{
 		"no such profile": {func(site) {}, trunks("carriers", "192.0.2.1/32"), `the SIP profile "carriers", which this FreeSWITCH does not have: name one of "external-ipv6", "external"`},
 		"two of the name": {func(s site) { s.write("/sip_profiles/more.xml", s.read(external)) }, carrier, "has 2 of that name"},
-		"no lists":        {func(s site) { s.write(aclFile, "<configuration name=\"acl.conf\"/>\n") }, carrier, "has no <network-lists>"},
+		"a program's output in the profile": {func(s site) {
+			s.edit(external, "</settings>", "<X-PRE-PROCESS cmd=\"exec\" data=\"params.sh\"/>\n</settings>")
+		}, carrier, `external.xml:`},
+		"files by a running FreeSWITCH's variable in the lists": {func(s site) {
+			s.edit(aclFile, "</network-lists>", "<X-PRE-PROCESS cmd=\"include\" data=\"$${base_dir}/*.xml\"/>\n</network-lists>")
+		}, carrier, `include "$${base_dir}/*.xml" gives what only a running FreeSWITCH knows`},
+		"no lists": {func(s site) { s.write(aclFile, "<configuration name=\"acl.conf\"/>\n") }, carrier, "has no <network-lists>"},
 		"settings in a file behind it": {func(s site) {
 			s.edit(external, "</settings>", "<X-PRE-PROCESS cmd=\"include\" data=\"more.inc\"/>\n</settings>")
 			s.write("/sip_profiles/more.inc", "<param name=\"apply-inbound-acl\" value=\"lan\"/>\n")
@@ -277,10 +284,11 @@ func TestGatewaysThatNoTrunkHas(t *testing.T) {
 		"its name stands in":      {strings.Replace(gateway, "%", "192.0.2.1", 1) + "</gateway>", nil, []string{`from = ["192.0.2.1"]`}},
 		"its realm does not":      {strings.Replace(gateway, "%", "c", 1) + p("proxy", "192.0.2.9") + p("realm", "192.0.2.1") + "</gateway>", nil, []string{`from = ["192.0.2.9"]`}},
 		"a host name":             {strings.Replace(gateway, "%", "c", 1) + p("proxy", "sip.example.net:5060") + "</gateway>", nil, []string{`the host names "sip.example.net" (not looked up`, "give it a trunk"}},
-		"a host name, and trunks": {strings.Replace(gateway, "%", "c", 1) + p("proxy", "sip.example.net") + "</gateway>", carrier, nil},
-		"a name to fool a person": {strings.Replace(gateway, "%", "c", 1) + p("proxy", "x&#10;warning &#27;[2J"+strings.Repeat("y", 500)) + "</gateway>", nil, []string{`"x\nwarning \x1b[2Jyy`, `...`}},
-		"within params":           {`<gateway name="c"><params>` + p("proxy", "192.0.2.1") + "</params></gateway>", nil, []string{`from = ["192.0.2.1"]`}},
-		"very many":               {many, nil, []string{"4 more and the host names", "4 more (not"}},
+		"a host name, and trunks": {strings.Replace(gateway, "%", "c", 1) + p("proxy", "sip.example.net") + "</gateway>", carrier, []string{`the host names "sip.example.net", which are not looked up: see that its trunks`}},
+		"a host name, trunks and an address that none has": {strings.Replace(gateway, "%", "c", 1) + p("proxy", "sip.example.net") + p("outbound-proxy", "192.0.2.99") + "</gateway>", carrier, []string{`at 192.0.2.99 and the host names "sip.example.net" (not looked up`, `from = ["192.0.2.99"]`}},
+		"a name to fool a person":                          {strings.Replace(gateway, "%", "c", 1) + p("proxy", "x&#10;warning &#27;[2J"+strings.Repeat("y", 500)) + "</gateway>", nil, []string{`"x\nwarning \x1b[2Jyy`, `...`}},
+		"within params":                                    {`<gateway name="c"><params>` + p("proxy", "192.0.2.1") + "</params></gateway>", nil, []string{`from = ["192.0.2.1"]`}},
+		"very many":                                        {many, nil, []string{"4 more and the host names", "4 more (not"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -305,6 +313,26 @@ func TestGatewaysThatNoTrunkHas(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A trunk of one profile leaves the others as they were.
+func TestProfilesThatTakeCallsFromAnybody(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	check := func(trunks []plan.ProfileTrunks, want ...string) {
+		t.Helper()
+		if got := Open(s.config(), trunks); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	check(nil, "external-ipv6", "external")
+	check(trunks("EXTERNAL", "192.0.2.1/32"), "external-ipv6")
+	s.edit(external, "</settings>", `<param name="apply-inbound-acl" value="carriers"/></settings>`)
+	check(nil, "external-ipv6")
+	s.edit(internal, "</settings>", `<param name="auth-calls" value="no"/></settings>`)
+	check(nil, "external-ipv6") // it has a list
+	s.edit(internal, "</settings>", `<param name="apply-inbound-acl" value="none"/></settings>`)
+	check(nil, "external-ipv6", "internal")
 }
 
 // In HCL, "${...}" is more than a text.
