@@ -100,6 +100,9 @@ func firewallRules(ctx context.Context, m *Machine) ([]ufw.Rule, error) {
 		m.Warn("trunks of the SIP profile %s call over %s, where it does not listen: if another profile does, such as external-ipv6 beside external, name that one in a trunk too, or it answers everybody", u.Profile, map[bool]string{false: "IPv4", true: "IPv6"}[u.IPv6])
 	}
 	for _, t := range open.Trunks {
+		if open.RTPFirst <= t.Port && t.Port <= open.RTPLast {
+			m.Warn("port %d is that of a SIP profile with trunks, and one of the media ports %d to %d, which the firewall opens to everybody over UDP: FreeSWITCH's access list alone refuses who is no trunk; give the profile another port", t.Port, open.RTPFirst, open.RTPLast)
+		}
 		if !t.Alone() {
 			m.Warn("port %d is that of a SIP profile with trunks, and of the SIP profile %s, which has none: the firewall lets in whoever may speak SIP, and FreeSWITCH's access list alone refuses the others; give the trunks' profile a port of its own", t.Port, t.Shared)
 		}

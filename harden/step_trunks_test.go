@@ -129,10 +129,14 @@ func TestWhatTheReportSaysOfTrunks(t *testing.T) {
 		want  string // of a warning
 		not   string
 	}{
-		"a firewall of others":  {strings.Replace(carrierPlan, "{", `{"skip_firewall":true,`, 1), nil, "the firewall is not managed here", "gateways"},
+		"a firewall of others": {strings.Replace(carrierPlan, "{", `{"skip_firewall":true,`, 1), nil, "the firewall is not managed here", "gateways"},
+		"a media port": {carrierPlan, func(tr tree) {
+			tr.edit("/etc/freeswitch/vars.xml", "external_sip_port=5080", "external_sip_port=16400")
+		}, "port 16400 is that of a SIP profile with trunks, and one of the media ports 16384 to 32768", ""},
 		"a shared port":         {carrierPlan, func(tr tree) { tr.edit("/etc/freeswitch/vars.xml", "internal_sip_port=5060", "internal_sip_port=5080") }, "and of the SIP profile internal, which has none", ""},
 		"passwords before":      {`{"trunk":{"a":{"from":["192.0.2.1"],"profile":"internal"}}}`, nil, "the SIP profile internal asked callers for passwords", ""},
 		"a family unheard":      {carrierPlan, nil, "trunks of the SIP profile external call over IPv6, where it does not listen", ""},
+		"another profile open":  {carrierPlan, nil, "that have no trunk and ask callers for no password: external-ipv6.", ""},
 		"a gateway":             {`{}`, gateway, `from = ["198.51.100.7"]`, ""},
 		"a gateway with trunks": {`{"trunk":{"a":{"from":["198.51.100.0/24"]}}}`, gateway, "", "gateways"},
 		"nothing of it":         {`{}`, nil, "", "trunk"},
