@@ -53,10 +53,10 @@ func checkLive(ctx context.Context, m *Machine) []report.Check {
 }
 
 func checkPassword(ctx context.Context, m *Machine, c *fsxml.Config) (report.CheckStatus, string) {
-	s := handover.Socket{Address: eslAddress(c), Passwords: []secret.Value{secret.Of(eslDefault)}, Runs: func() bool { return m.Runs(freeswitchComm) }, Bound: settleTime}
+	s := handover.Socket{Address: eslAddress(c), Passwords: []secret.Value{secret.Of(eslDefault)}, Runs: func() bool { return m.Runs(freeswitchComm) }, Dialer: m.eventSocket(), Bound: settleTime}
 	want := currentESL(c)
 	err := s.Prove(ctx, want)
-	if err != nil && !errors.Is(err, handover.ErrWrong) && !errors.Is(err, handover.ErrEnded) {
+	if err != nil && !errors.Is(err, handover.ErrWrong) && !errors.Is(err, handover.ErrEnded) && !errors.Is(err, errForeign) {
 		// It may be starting, which takes longer.
 		s.Bound = handover.Timeout - settleTime
 		err = s.Prove(ctx, want)

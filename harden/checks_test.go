@@ -344,6 +344,7 @@ func liveBreakages() []broken {
 		}, says: "/srv/fs/log/freeswitch.xml.fsxml"},
 		{check: "event-socket-live", what: "another password is in force", live: true, spoil: func(s *standIn) { s.events.takes = []string{"SomebodyElsesChoice"} }, says: "another password"},
 		{check: "event-socket-live", what: "the one that FreeSWITCH ships works too", live: true, spoil: func(s *standIn) { s.events.takes = append(s.events.takes, eslDefault) }, says: "an old one still works"},
+		{check: "event-socket-live", what: "a program of another user", live: true, bound: time.Second, spoil: func(s *standIn) { s.servesAs = 1234 }, says: "user 1234"},
 		{check: "event-socket-live", what: "it hangs", live: true, bound: time.Second, spoil: func(s *standIn) { s.events.hangs = true }, says: "not proven within"},
 		{check: "event-socket-listener", what: "it listens on all addresses", live: true, spoil: func(s *standIn) { s.listens("00000000") }, says: "0.0.0.0:"},
 		{check: "event-socket-listener", what: "it listens on one public address", live: true, spoil: func(s *standIn) { s.listens("097100CB") }, says: "203.0.113.9:"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,9 +24,10 @@ import (
 // one. Below --root it is the same tree with nothing running.
 type standIn struct {
 	tree
-	running bool              // FreeSWITCH does
-	answers map[string]string // by command line; one that is not there fails
-	events  *socketStandIn
+	running  bool              // FreeSWITCH does
+	servesAs int               // the user whose program has the event socket
+	answers  map[string]string // by command line; one that is not there fails
+	events   *socketStandIn
 }
 
 // standInPlan has all of the defence, for the sources that ufw/testdata was
@@ -164,6 +166,9 @@ func (s *standIn) Run(_ context.Context, name string, args ...string) ([]byte, e
 
 // Runs implements host.Running.
 func (s *standIn) Runs(comm string, _ ...int) bool { return s.running && comm == freeswitchComm }
+
+// Serves implements host.Running.
+func (s *standIn) Serves(_, _ netip.AddrPort) (int, bool) { return s.servesAs, true }
 
 // verify gives the report of the machine as it runs, or below --root.
 func (s *standIn) verify(ctx context.Context, live bool) *report.Report {

@@ -137,13 +137,18 @@ func (m *Machine) Runs(comm string) bool {
 	if m.Rooted() {
 		return false
 	}
+	return m.Host.Runs(comm, m.freeswitchUIDs()...)
+}
+
+// freeswitchUIDs are the users as whom FreeSWITCH runs.
+func (m *Machine) freeswitchUIDs() []int {
 	if m.uids == nil {
 		m.uids = []int{}
 		if unit, err := unitFiles(m); err == nil {
 			m.uids = append(m.uids, inspect.UIDs(m.View, unit)...)
 		}
 	}
-	return m.Host.Runs(comm, m.uids...)
+	return m.uids
 }
 
 // Warn puts a sentence into the report that is not a failure.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goldenswitch/packer-plugin-freeswitch/harden/esl"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/host"
 	"github.com/goldenswitch/packer-plugin-freeswitch/harden/report"
 )
@@ -125,7 +124,7 @@ func expandedDirs(ctx context.Context, m *Machine) []string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	conn, err := esl.Dial(ctx, eslAddress(cfg), currentESL(cfg).Reveal())
+	conn, err := m.eventSocket().Dial(ctx, eslAddress(cfg), currentESL(cfg).Reveal())
 	if err != nil {
 		return dirs
 	}

@@ -32,7 +32,7 @@ func reload(_ context.Context, m *Machine) (Proposal, error) {
 		return Proposal{}, err
 	}
 	h := &handover.Handover{
-		Was:   handover.Socket{Address: eslAddress(old), Passwords: oldPasswords(before, old), Runs: runs, Bound: handover.Timeout},
+		Was:   handover.Socket{Address: eslAddress(old), Passwords: oldPasswords(before, old), Runs: runs, Dialer: m.eventSocket(), Bound: handover.Timeout},
 		Fresh: m.Secrets.ESL,
 	}
 	return Proposal{

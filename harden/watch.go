@@ -79,7 +79,7 @@ func (r *Runner) dialEventSocket(ctx context.Context) (*esl.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return esl.Dial(ctx, eslAddress(c), currentESL(c).Reveal())
+	return m.eventSocket().Dial(ctx, eslAddress(c), currentESL(c).Reveal())
 }
 
 // scanners are the signatures that this program wrote, and those of the operator.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 )
 
@@ -36,6 +37,19 @@ type Conn struct {
 	reader *bufio.Reader
 }
 
+// A Dialer connects to event sockets.
+type Dialer struct {
+	// Peer tells whose program has answered, before it is given the password: an
+	// error is whose it should not be. The two ends are the server's and ours. Where
+	// it is nil, any program's is good.
+	Peer func(server, client netip.AddrPort) error
+}
+
+// Dial is that of a Dialer who asks nobody whose program it is.
+func Dial(ctx context.Context, address, password string) (*Conn, error) {
+	return Dialer{}.Dial(ctx, address, password)
+}
+
 // Dial connects to the event socket at address (host:port) and gives it the
 // password. It returns as soon as FreeSWITCH has answered, or when ctx ends.
 //
@@ -43,7 +57,7 @@ type Conn struct {
 // is ErrRejected, a connection lost in the handshake is ErrDropped; what the
 // network said is wrapped, so a closed port is syscall.ECONNREFUSED. The
 // password is in no error.
-func Dial(ctx context.Context, address, password string) (*Conn, error) {
+func (d Dialer) Dial(ctx context.Context, address, password string) (*Conn, error) {
 	if hasControl(password) {
 		return nil, fmt.Errorf("authenticate to the event socket at %s: the password holds a control character, which no password on the wire can", address)
 	}
@@ -53,7 +67,7 @@ func Dial(ctx context.Context, address, password string) (*Conn, error) {
 		return nil, fmt.Errorf("connect to the event socket: %w", err)
 	}
 	c := &Conn{conn: conn, reader: bufio.NewReaderSize(conn, maxLine)}
-	if err := c.bounded(ctx, func() error { return c.authenticate(password) }); err != nil {
+	if err := c.bounded(ctx, func() error { return c.authenticate(password, d.vet) }); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("authenticate to the event socket at %s: %w", address, err)
 	}
@@ -105,13 +119,33 @@ func (c *Conn) bounded(ctx context.Context, exchange func() error) error {
 	return err
 }
 
-func (c *Conn) authenticate(password string) error {
+// vet asks about the two ends of a connection.
+func (d Dialer) vet(conn net.Conn) error {
+	if d.Peer == nil {
+		return nil
+	}
+	server, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return err
+	}
+	client, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return err
+	}
+	return d.Peer(server, client)
+}
+
+func (c *Conn) authenticate(password string, vet func(net.Conn) error) error {
 	hello, err := c.receive()
 	if err != nil {
 		return err
 	}
 	if hello.kind != "auth/request" {
 		return fmt.Errorf("%s came where auth/request was due: is that port FreeSWITCH's event socket?", excerpt(hello.kind))
+	}
+	// Only now: a connection that nobody has accepted yet is nobody's.
+	if err := vet(c.conn); err != nil {
+		return err
 	}
 	if err := c.send("auth " + password); err != nil {
 		return err

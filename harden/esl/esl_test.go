@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"runtime"
 	"strconv"
 	"strings"
@@ -83,6 +84,36 @@ func bounded(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// Who is not the one that is meant hears nothing, and the two ends are told.
+func TestTheWrongPeerIsNotToldThePassword(t *testing.T) {
+	address, commands := serve(t, script{says: []string{hello, "Content-Type: command/reply\nReply-Text: +OK accepted\n\n"}, hang: true})
+	foreign := errors.New("somebody else's")
+	var said error
+	d := esl.Dialer{Peer: func(server, client netip.AddrPort) error {
+		if server.String() != address || !client.Addr().IsLoopback() || client.Port() == 0 {
+			t.Errorf("asked of %s and %s", server, client)
+		}
+		return said
+	}}
+	conn, err := d.Dial(bounded(t), address, "Secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if got := <-commands; got != "auth Secret" {
+		t.Errorf("got %q", got)
+	}
+	said = foreign
+	if _, err := d.Dial(bounded(t), address, "Secret"); !errors.Is(err, foreign) {
+		t.Errorf("got %v", err)
+	}
+	select {
+	case got := <-commands:
+		t.Errorf("it was told %q", got)
+	case <-time.After(50 * time.Millisecond):
+	}
 }
 
 func TestDial(t *testing.T) {

@@ -25,7 +25,8 @@ type Socket struct {
 	Address   string
 	Passwords []secret.Value // what it may be listening with now, likeliest first
 	Runs      func() bool    // whether FreeSWITCH does
-	Bound     time.Duration  // on each thing that is waited for; Timeout, mostly
+	Dialer    esl.Dialer
+	Bound     time.Duration // on each thing that is waited for; Timeout, mostly
 }
 
 // ErrEnded says that FreeSWITCH is gone. It answers nobody, so nothing is waited
@@ -139,7 +140,7 @@ func (s Socket) connect(ctx context.Context) (*esl.Conn, error) {
 func (s Socket) dial(ctx context.Context, password secret.Value) (*esl.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(answerTimeout, s.Bound))
 	defer cancel()
-	return esl.Dial(ctx, s.Address, password.Reveal())
+	return s.Dialer.Dial(ctx, s.Address, password.Reveal())
 }
 
 // Prove waits until want is accepted and every other password is refused.

@@ -20,6 +20,10 @@ type Socket struct {
 	Port  uint16
 	State string
 	Inode string
+	// Remote is the other end; UID whose program has made or accepted it, root's
+	// until then.
+	Remote netip.AddrPort
+	UID    int
 }
 
 // Sockets lists those of the tables of /proc/net that are named: tcp, tcp6, udp,
@@ -36,16 +40,39 @@ func (h *Host) Sockets(tables ...string) []Socket {
 			if len(f) < 10 {
 				continue
 			}
-			ip, port, ok := strings.Cut(f[1], ":")
-			n, err := strconv.ParseUint(port, 16, 16)
-			local, isIP := kernelAddress(ip)
-			if !ok || err != nil || !isIP {
+			local, ok := kernelEnd(f[1])
+			remote, ok2 := kernelEnd(f[2])
+			uid, err := strconv.Atoi(f[7])
+			if !ok || !ok2 || err != nil {
 				continue // the heading
 			}
-			out = append(out, Socket{local, uint16(n), f[3], f[9]})
+			out = append(out, Socket{local.Addr(), local.Port(), f[3], f[9], remote, uid})
 		}
 	}
 	return out
+}
+
+// Serves is whose program has accepted a TCP connection of this machine with itself.
+func (h *Host) Serves(server, client netip.AddrPort) (uid int, ok bool) {
+	if h.running != nil {
+		return h.running.Serves(server, client)
+	}
+	server = netip.AddrPortFrom(server.Addr().Unmap().WithZone(""), server.Port()) // as the kernel lists them
+	client = netip.AddrPortFrom(client.Addr().Unmap().WithZone(""), client.Port())
+	for _, s := range h.Sockets("tcp", "tcp6") {
+		if s.State == Established && netip.AddrPortFrom(s.Local, s.Port) == server && s.Remote == client {
+			return s.UID, true
+		}
+	}
+	return 0, false
+}
+
+// kernelEnd reads an address with its port.
+func kernelEnd(s string) (netip.AddrPort, bool) {
+	ip, port, ok := strings.Cut(s, ":")
+	n, err := strconv.ParseUint(port, 16, 16)
+	a, isIP := kernelAddress(ip)
+	return netip.AddrPortFrom(a, uint16(n)), ok && err == nil && isIP
 }
 
 // kernelAddress reads the kernel's form: 32-bit words in the order of this
