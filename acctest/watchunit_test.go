@@ -10,6 +10,7 @@ func TestTheWatchsUnit(t *testing.T) {
 	m := walled(t, "watchunit", `{}`)
 	m.run("/root/fs-harden", "firstboot") // FreeSWITCH runs already
 	m.watches("a first boot by hand")
+	m.run("/root/fs-harden", "verify")
 	for _, commands := range []string{
 		"systemctl stop nftables; systemctl start nftables",
 		"systemctl restart nftables",
@@ -21,7 +22,6 @@ func TestTheWatchsUnit(t *testing.T) {
 		m.sh(commands)
 		m.watches(commands)
 	}
-	m.run("/root/fs-harden", "verify")
 	m.tellsNobodyElse()
 }
 
