@@ -106,7 +106,8 @@ func checkNotice(m machine) {
 	t.Helper()
 	// Where only the gate holds FreeSWITCH back, systemd first tries a few times.
 	m.sh("for i in $(seq 200); do systemctl -q is-failed freeswitch fs-harden-firstboot && [ -e /run/motd.d/fs-harden ] && break; sleep 0.2; done; systemctl start fs-harden-failed")
-	if n := strings.Count(m.Console(), held); n != 1 {
+	// A login prompt that stands there already shows it too; the unit says it once.
+	if n := strings.Count(m.Console(), "]: *** "+held); n != 1 {
 		t.Errorf("told %d times on the console:\n%s", n, m.Console())
 	}
 	if issue := m.run("script", "-qc", "agetty --show-issue", "/dev/null"); strings.Count(issue, held) != 1 {

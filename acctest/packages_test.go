@@ -66,10 +66,11 @@ func TestABakeInstallsWhatIsMissing(t *testing.T) {
 	if err := json.Unmarshal(b, &rep); err != nil {
 		t.Fatal(err)
 	}
-	// Everything that the packages brought was configured in the same run.
+	// Everything that the packages brought was configured in the same run. What needs
+	// a FreeSWITCH that serves comes with an instance.
 	for _, st := range rep.Steps {
 		for _, check := range st.Checks {
-			if check.Status == report.Fail || (check.Status == report.CheckDeferred && st.Name != "reload") {
+			if check.Status == report.Fail || (check.Status == report.CheckDeferred && st.Name != "reload" && st.Name != "watch") {
 				t.Errorf("%s: %s is %s: %s", st.Name, check.Name, check.Status, check.Detail)
 			}
 		}
