@@ -13,11 +13,7 @@ import (
 // differ in nothing else. It takes a second opinion: the edit was made with
 // this package's own parser, the proof is led with encoding/xml.
 func verifyFile(ch Change, patches []patch) error {
-	before, err := readAlone(ch.Path, ch.Before)
-	if err != nil {
-		return err
-	}
-	after, err := readAlone(ch.Path, ch.After)
+	before, after, err := readBoth(ch)
 	if err != nil {
 		return err
 	}
@@ -25,6 +21,15 @@ func verifyFile(ch Change, patches []patch) error {
 		return err
 	}
 	return verifyTokens(before, after, patches)
+}
+
+// readBoth reads a file alone, as it was and as it will be.
+func readBoth(ch Change) (before, after *preprocessor, err error) {
+	if before, err = readAlone(ch.Path, ch.Before); err != nil {
+		return nil, nil, err
+	}
+	after, err = readAlone(ch.Path, ch.After)
+	return before, after, err
 }
 
 // readAlone preprocesses one file without includes and variables: what comes

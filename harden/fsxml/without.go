@@ -139,11 +139,7 @@ func (c *Config) verifyWithout(after *Config, gone map[int32]bool) error {
 // verifyFile does, it takes a second opinion: encoding/xml's, so far as that can read
 // the file as it was.
 func verifyCuts(ch Change, cuts []span) error {
-	before, err := readAlone(ch.Path, ch.Before)
-	if err != nil {
-		return err
-	}
-	after, err := readAlone(ch.Path, ch.After)
+	before, after, err := readBoth(ch)
 	if err != nil {
 		return err
 	}

@@ -28,13 +28,9 @@ func (h *Host) Grow(path string, maxBytes int64) (*Growing, error) {
 
 func (g *Growing) open() error {
 	defer g.host.use()()
-	g.host.forget()
-	at, err := g.host.real(g.path)
+	at, err := g.at()
 	if err != nil {
 		return err
-	}
-	if at.dir == nil {
-		return at.gone
 	}
 	const flags = unix.O_WRONLY | unix.O_APPEND | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 	fd, err := openat(at.dir.fd, at.name, flags, 0o600)
@@ -51,6 +47,16 @@ func (g *Growing) open() error {
 	}
 	g.size = st.Size
 	return nil
+}
+
+// at is where the log lies, as it is now: it is open for months.
+func (g *Growing) at() (place, error) {
+	g.host.forget()
+	at, err := g.host.real(g.path)
+	if err == nil && at.dir == nil {
+		err = at.gone
+	}
+	return at, err
 }
 
 // Write appends, which is one write of the kernel's. The file is renamed before,
@@ -79,13 +85,9 @@ func (g *Growing) turn() error {
 
 func (g *Growing) rename() error {
 	defer g.host.use()()
-	g.host.forget()
-	at, err := g.host.real(g.path)
+	at, err := g.at()
 	if err != nil {
 		return err
-	}
-	if at.dir == nil {
-		return at.gone
 	}
 	return unix.Renameat(at.dir.fd, at.name, at.dir.fd, at.name+".1")
 }
